@@ -1,0 +1,1 @@
+"""The waist: what every other module is written against. NumPy only."""

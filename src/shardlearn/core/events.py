@@ -1,0 +1,121 @@
+"""Typed events: how the parts below the faces say what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from .solver import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened. Holds numbers and names, never values of cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitStarted(Event):
+    """A fit has opened its data."""
+
+    estimator: str
+    rows: int
+    features: int
+    data_bytes: int
+    engine: str
+    workers: int
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassStarted(Event):
+    """A fold over the blocks begins."""
+
+    blocks: int
+    rows: int
+    data: str
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceFinished(Event):
+    """A range of blocks has been answered."""
+
+    first: int
+    stop: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PieceRetried(Event):
+    """An attempt failed, and another one was started."""
+
+    first: int
+    stop: int
+    attempt: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDropped(Event):
+    """An attempt answered when its piece was answered already."""
+
+    first: int
+    stop: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Event):
+    """Seconds and bytes of one phase on one worker: read, decode, pack, compute or merge."""
+
+    phase: str
+    seconds: float
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CarryBuilt(Event):
+    """Carried columns of a block were computed."""
+
+    name: str
+    block: int
+    rebuilt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassFinished(Event):
+    """A fold over the blocks has its answer."""
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFinished(Event):
+    """A solver has been told an answer."""
+
+    index: int
+    status: Status
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FitFinished(Event):
+    """A fit has its model, or was stopped."""
+
+    estimator: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(Event):
+    """One plain sentence for people."""
+
+    text: str
+
+
+Emit: TypeAlias = Callable[[Event], None]
+
+
+def ignore(_: Event, /) -> None:
+    """An observer that looks away."""

@@ -1,0 +1,46 @@
+"""A solver: a pure state machine that asks, is told, and asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from .query import Query
+
+
+class Status(Enum):
+    """Where a solver stands."""
+
+    RUNNING = "running"
+    CONVERGED = "converged"
+    STALLED = "stalled"  # no step lowers the objective any more: rounding decides
+    OUT_OF_ROUNDS = "out of rounds"
+
+
+class State(Protocol):
+    """A frozen dataclass of arrays, numbers, strings, enums and such; small; goes to JSON + safetensors and back."""
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What people watch: {"loss": 0.42, "gradient": 1e-3}."""
+        ...
+
+
+P = TypeVar("P", contravariant=True)
+S = TypeVar("S", bound=State)
+A = TypeVar("A")
+
+
+class Solver(Protocol[P, S, A]):
+    """No clock, no I/O, no engine, no hidden randomness."""
+
+    def init(self, problem: P, /) -> S: ...
+    def ask(self, problem: P, state: S, /) -> Query[A]: ...
+    def tell(self, problem: P, state: S, answer: A, /) -> S: ...
+
+
+AnySolver = Solver[Any, Any, Any]

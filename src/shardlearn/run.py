@@ -1,0 +1,40 @@
+"""The loop: the only place where a solver meets an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from .core.engine import Engine, Sharded
+from .core.events import Emit, RoundFinished, ignore
+from .core.solver import A, S, Solver, State, Status
+
+P = TypeVar("P")
+
+
+def go_on(_: State, /) -> bool:
+    """Never stops a fit."""
+    return False
+
+
+def run(
+    solver: Solver[P, S, A],
+    problem: P,
+    data: Mapping[str, Sharded],
+    engine: Engine,
+    *,
+    state: S | None = None,
+    after: Callable[[S], bool] = go_on,
+    emit: Emit = ignore,
+) -> S:
+    """Ask, measure, tell, until the state says stop, or `after` does; pass `state` to go on from there."""
+    now = solver.init(problem) if state is None else state
+    index = 0
+    while now.status is Status.RUNNING:
+        query = solver.ask(problem, now)
+        now = solver.tell(problem, now, engine.fold(data, query, emit=emit))
+        emit(RoundFinished(index, now.status, now.figures))
+        index += 1
+        if after(now):
+            break
+    return now
