@@ -1,7 +1,7 @@
 """Sums in fixed point: integers, so the same bits in any order of adding.
 
 With max |v| known exactly, choose e with max|v| * 2**e <= 2**(62 - ceil(log2 n)) and add rint(v * 2**e) as int64:
-no sum of n terms overflows. One limb keeps each term to 2**-(e+1); the second limb keeps the remainder, for float64 data.
+no sum of n terms overflows. One limb keeps each term to 2**-(e+1); the second keeps the remainder, for float64 data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Random numbers keyed by name: Philox4x32-10 of (seed, purpose) and (row id, stream, draw).
 
 Never keyed by worker, block, thread, arrival or time. Source: Salmon, Moraes, Dror & Shaw (2011), "Parallel random
-numbers: as easy as 1, 2, 3". This NumPy version is the definition; `shardlearn.kernels.philox` gives the same words faster.
+numbers: as easy as 1, 2, 3". This NumPy version is the definition; `kernels.philox` gives the same words faster.
 """
 
 from __future__ import annotations

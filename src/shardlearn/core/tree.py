@@ -1,8 +1,8 @@
 """The fixed tree: answers of blocks become one answer in an order that depends on block numbers only.
 
 Node (level, i) covers the blocks [i * 2**level, (i + 1) * 2**level). Its answer is merge(left child, right child), or
-the only child that has an answer. A worker hands over the few nodes that cover its range; whoever holds both children of
-a node merges them. So the left side of every merge is a whole power of two of blocks, whoever computes it.
+the only child that has an answer. A worker hands over the few nodes that cover its range; whoever holds both children
+of a node merges them. So the left side of every merge is a whole power of two of blocks, whoever computes it.
 """
 
 from __future__ import annotations
