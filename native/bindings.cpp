@@ -1,2 +1,10 @@
 #include <nanobind/nanobind.h>
-NB_MODULE(_native, m) { m.doc() = "shardlearn's kernels"; }
+
+namespace nb = nanobind;
+
+void bind_pack(nb::module_& m);
+
+NB_MODULE(_native, m) {
+    m.doc() = "shardlearn's kernels";
+    bind_pack(m);
+}
