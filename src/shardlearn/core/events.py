@@ -25,6 +25,34 @@ class FitStarted(Event):
     engine: str
     workers: int
     memory: int | None
+    source: str = ""  # "Parquet", "CSV", "arrays", ...
+    threads: str = ""  # who said how many workers there are, in words
+    memory_from: str = ""  # who said what the limit is, in words
+
+
+@dataclass(frozen=True, slots=True)
+class SolverChosen(Event):
+    """Which solver runs, with which seed, and how many rounds it may take at most."""
+
+    solver: str
+    seed: int | None = None
+    rounds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDropped(Event):
+    """Rows were left out; a row may count in several columns."""
+
+    rows: int
+    columns: Mapping[str, int]
+    why: str = "missing values"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsIgnored(Event):
+    """Columns of the data that the model does not use."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +95,7 @@ class AnswerDropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class Timed(Event):
-    """Seconds and bytes of one phase on one worker: read, decode, pack, compute or merge."""
+    """Seconds and bytes of one phase on one worker: read, decode, pack, compute, merge or waiting."""
 
     phase: str
     seconds: float
