@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -30,7 +30,7 @@ class Block:
     weight: Array | None  # (n,) float64; None means ones, and costs nothing
     start: int  # id of the block's first row
     ids: Ints | None = None  # (n,) where rows were dropped, selected or gathered; None: start, start + 1, ...
-    extra: Mapping[str, Array] = EMPTY  # the columns of a Carry, under "name/..."
+    extra: Mapping[str, Array] = field(default_factory=lambda: EMPTY)  # the columns of a Carry, under "name/..."
     dropped: Dropped | None = None
 
     @property
