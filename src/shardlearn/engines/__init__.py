@@ -1,0 +1,1 @@
+"""Engines: where blocks live, and who computes."""
