@@ -1,0 +1,166 @@
+"""Matrices that the caller holds: NumPy arrays of any order and dtype, SciPy's sparse formats."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shardlearn.core.errors import InputError, InputTypeError
+from shardlearn.core.matrix import Array, Csr, Matrix, slice_rows
+
+from . import refusals
+from .schema import Schema
+from .source import Source
+from .spec import Spec
+
+EXACT = 2**53
+_serial = itertools.count()
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixSource(Source):
+    """A matrix as it was given, dense or CSR; columns have positions, not names."""
+
+    X: Any  # (n, p) ndarray of any order and numeric dtype, or Csr
+    dtype: str  # of the blocks: "float32" or "float64"
+    spec: Spec = field(default_factory=Spec)
+    number: int = field(default_factory=lambda: next(_serial))
+
+    @property
+    def schema(self) -> Schema:
+        return Schema(width=int(self.X.shape[1]), dtype=str(self.X.dtype))
+
+    @property
+    def in_memory(self) -> bool:
+        return True
+
+    @property
+    def label(self) -> str:
+        n, p = self.X.shape
+        return f"{'CSR' if isinstance(self.X, Csr) else 'array'} {n:,} x {p:,} {self.X.dtype}"
+
+    def count(self) -> int:
+        return int(self.X.shape[0])
+
+    def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Matrix]:
+        yield packed(slice_rows(self.X, start, stop), np.dtype(self.dtype))
+
+    def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
+        return 0
+
+    def stamp(self) -> str:
+        return f"array {self.number} {self.X.shape} {self.X.dtype}"
+
+    @property
+    def resident(self) -> bool:
+        """Whether blocks are views of the caller's memory."""
+        if isinstance(self.X, Csr):
+            return True
+        return bool(self.X.flags.c_contiguous and self.X.flags.aligned and self.X.dtype == np.dtype(self.dtype))
+
+
+def packed(X: Matrix, dtype: np.dtype[Any]) -> Matrix:
+    """These rows as blocks hold them: the same memory where it fits, else a row-major copy."""
+    if isinstance(X, Csr):
+        return X
+    if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
+        _check_exact(X)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes infinite, and is counted as such
+        return np.require(X, dtype, ["C", "A"])
+
+
+def _check_exact(X: Array) -> None:
+    if X.size and (int(X.max()) > EXACT or (X.dtype.kind == "i" and int(X.min()) < -EXACT)):
+        raise too_large(X)
+
+
+def too_large(X: Array) -> InputError:
+    """Only kind and dtype: counting is for `verify`, which sees the whole array."""
+    return refusals.integer_too_large(
+        "X", f"{X.dtype.name} values beyond 2**53", "scale the column, or leave it out: such numbers are mostly ids"
+    )
+
+
+def from_array(X: Any, spec: Spec) -> MatrixSource:
+    """A source from an ndarray or whatever NumPy makes into one."""
+    array = as_matrix(X)
+    dtype = spec.dtype or ("float32" if array.dtype in (np.float32, np.float16) else "float64")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        _check_exact(array)  # of the whole: the same words wherever the value stands
+    return MatrixSource(array, dtype, spec)
+
+
+def as_matrix(X: Any) -> Array:
+    """Two dimensions of real numbers, refused in scikit-learn's words otherwise."""
+    if isinstance(X, np.matrix):
+        raise InputTypeError(
+            "np.matrix is not supported. Please convert to a numpy array with np.asarray.", code="SL2005"
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.ma.filled(np.ma.asarray(X, np.float64), np.nan)
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise InputError(
+            "setting an array element with a sequence.",
+            code="SL2003",
+            found="rows of different lengths",
+            needed="a two-dimensional array",
+        ) from None
+    if array.ndim != 2:
+        raise refusals.not_two_dimensional(array.ndim)
+    kind = array.dtype.kind
+    if kind == "c":
+        raise refusals.is_complex()
+    if kind in "USV" or kind == "T":
+        raise refusals.not_numeric("X", "strings")
+    if kind in "Mm":
+        raise refusals.refused_kind(["X"], array.dtype.name, "", "turn dates and durations into numbers first")
+    if kind == "O":
+        array = _from_objects(array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def _from_objects(array: Array) -> Array:
+    flat = array.ravel()
+    if any(isinstance(value, complex) for value in flat.tolist()):
+        raise refusals.is_complex()
+    if any(type(value) is int and abs(value) > EXACT for value in flat.tolist()):
+        raise too_large(array)
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise refusals.not_castable("X", error) from None
+
+
+def from_sparse(X: Any, spec: Spec) -> MatrixSource:
+    """A source from any SciPy sparse matrix or array: CSR without explicit zeros, duplicates summed, indices sorted."""
+    if X.ndim != 2:
+        raise refusals.not_two_dimensional(X.ndim)
+    if X.dtype.kind == "c":
+        raise refusals.is_complex()
+    if X.dtype.kind not in "biuf":
+        raise refusals.not_numeric("X", str(X.dtype))
+    if X.shape[1] > np.iinfo(np.int32).max:
+        raise InputError("Found array with too many features: at most 2**31 - 1", code="SL2003")
+    dtype = np.dtype(spec.dtype or ("float32" if X.dtype in (np.float32, np.float16) else "float64"))
+    csr = X.tocsr()
+    if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
+        _check_exact(csr.data)
+    if not csr.has_canonical_format:
+        csr = csr.copy()  # the caller's matrix stays as it is
+        csr.sum_duplicates()
+    with np.errstate(over="ignore", invalid="ignore"):
+        data = np.require(csr.data, dtype, ["C", "A"])
+    if not np.all(data != 0):
+        csr = type(csr)((data.copy(), csr.indices.copy(), csr.indptr.copy()), shape=csr.shape)
+        csr.eliminate_zeros()
+        data = csr.data
+    indices, indptr = csr.indices.astype(np.int32, copy=False), csr.indptr.astype(np.int64, copy=False)
+    return MatrixSource(Csr(data, indices, indptr, int(X.shape[1])), dtype.name, spec)

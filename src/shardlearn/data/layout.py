@@ -1,0 +1,138 @@
+"""From data, y and weights to blocks on the grid: the one door through which every fit and predict goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from shardlearn.core.block import Block
+from shardlearn.core.engine import Blocks
+from shardlearn.core.errors import InputError
+from shardlearn.core.grid import Grid, dense_block_rows, sparse_block_rows
+from shardlearn.core.matrix import Array, Csr
+
+from . import refusals, target
+from .arrays import MatrixSource
+from .matrix_blocks import MatrixBlocks
+from .opening import open_source
+from .source import Source
+from .spec import Spec
+
+NOTHING = Spec()
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Blocks, and what a face needs to know of them."""
+
+    blocks: Blocks
+    source: Source
+    names: tuple[str, ...] | None  # of the features, where the data names its columns
+    n_features: int
+    dtype: str  # of X: "float32" or "float64"
+    sparse: bool
+    y_kind: str | None  # "int64", "bool", "float64" or "str"
+    y_shape: tuple[int, ...]  # (), or (k,) for y with k columns
+    in_memory: bool  # arrays in, arrays out; else predictions stream
+    missing: str  # "error" or "drop"
+    columns: tuple[str, ...]  # what `Block.dropped` counts: the features, then y, then the weight
+    ignored: tuple[str, ...] = ()  # columns of the data that nothing uses
+
+    @property
+    def grid(self) -> Grid:
+        return self.blocks.grid
+
+    @property
+    def rows(self) -> int:
+        return self.blocks.grid.count
+
+    def empty(self) -> Block:
+        return self.blocks.empty()
+
+    def place(self, row: int) -> str:
+        """Where a row id stands, for people: the file's name, or nothing."""
+        return self.source.files().place(row - self.grid.first).file
+
+
+def lay_out(X: Any, y: Any = None, sample_weight: Any = None, spec: Spec = NOTHING) -> Laid:
+    """Lay rows out on the grid.
+
+    `X` is anything that `shardlearn.read` takes. `y` and `sample_weight` are arrays, or names of columns of a
+    table-like X, which are then no features.
+    """
+    source = X if isinstance(X, Source) else open_source(X)
+    asked = merged(spec, source.spec)
+    if isinstance(source, MatrixSource):
+        return _lay_out_matrix(source, y, sample_weight, asked)
+    raise refusals.unknown_kind(type(X).__name__)
+
+
+def merged(spec: Spec, own: Spec) -> Spec:
+    """What the caller of a fit asks stands before what the source was opened with."""
+    return replace(
+        spec,
+        columns=own.columns if spec.columns is None else spec.columns,
+        drop_columns=(*spec.drop_columns, *own.drop_columns),
+        dtype=spec.dtype or own.dtype,
+        missing=spec.missing or own.missing or "error",
+    )
+
+
+def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec) -> Laid:
+    n, p = source.X.shape
+    for what, value in (("y", y), ("sample_weight", sample_weight)):
+        if isinstance(value, str):
+            raise InputError(
+                f'{what}="{value}" names a column, and an array has no names',
+                code="SL2101",
+                needed=f"{what} as an array, or a table or path as X",
+            )
+    if n == 0:
+        raise refusals.no_rows((n, p))
+    if p == 0:
+        raise refusals.no_columns((n, p))
+    if spec.dtype and spec.dtype != source.dtype:
+        source = _cast(source, spec.dtype)
+    labels = None if y is None else target.as_target(y)
+    if labels is not None and len(labels) != n:
+        raise refusals.other_lengths([n, len(labels)])
+    weight = None if sample_weight is None else target.as_weight(sample_weight, n)
+    grid = Grid(spec.first, spec.first + n, _block_rows(source))
+    blocks = MatrixBlocks(source, labels, weight, grid, spec.missing == "drop")
+    return Laid(
+        blocks=blocks,
+        source=source,
+        names=None,
+        n_features=p,
+        dtype=source.dtype,
+        sparse=isinstance(source.X, Csr),
+        y_kind=target.kind_of(labels),
+        y_shape=_y_shape(labels),
+        in_memory=True,
+        missing=spec.missing or "error",
+        columns=(*(f"column {j}" for j in range(p)), *dropped_names(labels, weight)),
+    )
+
+
+def _cast(source: MatrixSource, dtype: str) -> MatrixSource:
+    if isinstance(source.X, Csr):
+        return replace(source, X=replace(source.X, data=source.X.data.astype(dtype)), dtype=dtype)
+    return replace(source, dtype=dtype)
+
+
+def _block_rows(source: MatrixSource) -> int:
+    n, p = source.X.shape
+    if isinstance(source.X, Csr):
+        return sparse_block_rows(n, int(source.X.indptr[-1] - source.X.indptr[0]))
+    return dense_block_rows(p, np.dtype(source.dtype).itemsize)
+
+
+def _y_shape(y: Array | None) -> tuple[int, ...]:
+    return () if y is None else tuple(int(k) for k in y.shape[1:])
+
+
+def dropped_names(y: Array | None, weight: Array | None, names: tuple[str, str] = ("y", "sample_weight")) -> list[str]:
+    """What `Block.dropped` counts after the features."""
+    return [name for name, column in zip(names, (y, weight), strict=True) if column is not None]

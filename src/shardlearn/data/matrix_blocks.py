@@ -1,0 +1,98 @@
+"""Blocks of a matrix in memory: views where its layout allows, else packed one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shardlearn.core.block import Block, Dropped
+from shardlearn.core.engine import Footprint
+from shardlearn.core.events import Emit
+from shardlearn.core.grid import Grid
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, slice_rows, take_rows
+
+from .arrays import MatrixSource, packed
+
+
+@dataclass(frozen=True)
+class MatrixBlocks:
+    """A matrix, y and weight cut on the grid."""
+
+    source: MatrixSource
+    y: Array | None  # (n,) or (n, k)
+    weight: Floats | None  # (n,)
+    grid: Grid
+    drop: bool
+
+    def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
+        for number in numbers:
+            yield number, self._block(number)
+
+    def _block(self, number: int) -> Block:
+        start, stop = self.grid.span(number)
+        rows = slice(start - self.grid.first, stop - self.grid.first)
+        X = packed(slice_rows(self.source.X, rows.start, rows.stop), np.dtype(self.source.dtype))
+        y = None if self.y is None else self.y[rows]
+        weight = None if self.weight is None else self.weight[rows]
+        block = Block(X, y, weight, start)
+        return without_missing(block) if self.drop else block
+
+    def cuts(self) -> Sequence[int]:
+        return self.grid.blocks
+
+    def empty(self) -> Block:
+        X = packed(slice_rows(self.source.X, 0, 0), np.dtype(self.source.dtype))
+        y = None if self.y is None else self.y[:0]
+        return Block(X, y, None if self.weight is None else self.weight[:0], self.grid.first)
+
+    def footprint(self) -> Footprint:
+        if self.source.resident:
+            return Footprint(0, 0, resident=not self.drop)
+        return Footprint(self.grid.rows * self.source.X.shape[1] * np.dtype(self.source.dtype).itemsize, 0, False)
+
+    def stamp(self) -> str:
+        return self.source.stamp()
+
+
+def missing_entries(block: Block) -> tuple[Array, Ints]:
+    """Which rows have a missing value, and in how many rows each column has one: features, then y, then weight."""
+    counts: list[Ints] = []
+    rows: Array
+    holes: Array
+    X = block.X
+    if isinstance(X, Csr):
+        at = np.flatnonzero(np.isnan(X.data[X.indptr[0] : X.indptr[-1]])) + X.indptr[0]
+        rows = np.zeros(block.n, np.bool_)
+        rows[np.searchsorted(X.indptr, at, side="right") - 1] = True
+        counts.append(np.bincount(X.indices[at], minlength=X.n_columns).astype(np.int64))
+    else:
+        holes = np.isnan(X)
+        rows = np.asarray(holes.any(axis=1))
+        counts.append(holes.sum(axis=0, dtype=np.int64))
+    for column in (block.y, block.weight):
+        if column is not None:
+            holes = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), np.bool_)
+            holes = holes if holes.ndim == 1 else np.asarray(holes.any(axis=1))
+            rows = np.logical_or(rows, holes)
+            counts.append(np.array([np.count_nonzero(holes)], np.int64))
+    return rows, np.concatenate(counts)
+
+
+def without_missing(block: Block) -> Block:
+    """The block without its rows that have a missing value; infinite values stay, and are refused."""
+    rows, counts = missing_entries(block)
+    if not rows.any():
+        return block
+    keep = np.flatnonzero(~rows)
+    ids = block.row_ids()[keep]
+    return Block(
+        take_rows(block.X, keep),
+        None if block.y is None else block.y[keep],
+        None if block.weight is None else block.weight[keep],
+        block.start,
+        ids,
+        {name: column[keep] for name, column in block.extra.items()},
+        Dropped(int(np.count_nonzero(rows)), counts),
+    )

@@ -1,0 +1,82 @@
+"""`shardlearn.read`: from whatever people hold to a source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from shardlearn.core.errors import InputError, InputTypeError
+
+from . import refusals
+from .source import Source
+from .spec import Missing, Spec
+
+DTYPES = (None, "float32", "float64")
+
+
+def open_source(
+    data: Any,
+    *,
+    columns: Sequence[str] | None = None,
+    drop_columns: Sequence[str] = (),
+    format: Literal["parquet", "csv", "svmlight"] | None = None,
+    dtype: Literal["float32", "float64"] | None = None,
+    missing: Missing | None = None,
+) -> Source:
+    """Open data that a fit, a predict or `shardlearn inspect` reads.
+
+    Parameters
+    ----------
+    data : object
+        An array, a SciPy sparse matrix, a pandas or Polars frame, an Arrow table or any object with
+        ``__arrow_c_stream__``, a pyarrow dataset, or a path, glob, folder, list of paths or URI of Parquet, CSV
+        (also ``.gz``) or svmlight files.
+    columns : sequence of str, optional
+        The features, by name and in this order. Not given: all columns but the target and the weight.
+    drop_columns : sequence of str
+        Columns that are not features.
+    format : {"parquet", "csv", "svmlight"}, optional
+        Not given: by the file's ending.
+    dtype : {"float32", "float64"}, optional
+        Of the features. Not given: float32 when every feature column is float32 or float16, else float64.
+    missing : {"error", "drop"}, optional
+        What to do with rows that have a missing value. Not given: "error".
+
+    Returns
+    -------
+    Source
+        Rows that can be read again and again, with a schema, a count and a stamp.
+    """
+    _check("dtype", dtype, DTYPES)
+    _check("missing", missing, (None, "error", "drop"))
+    _check("format", format, (None, "parquet", "csv", "svmlight"))
+    if isinstance(columns, str):
+        raise InputTypeError("columns= takes a list of names, not one string", code="SL1001")
+    spec = Spec(columns=columns, drop_columns=tuple(drop_columns), dtype=dtype, missing=missing)
+    if isinstance(data, Source):
+        return data
+    return _adapter(data)(data, spec)
+
+
+def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        raise InputError(
+            f"{name}={value!r} is not one of {', '.join(repr(a) for a in allowed if a is not None)}", code="SL1001"
+        )
+
+
+def _adapter(data: Any) -> Callable[[Any, Spec], Source]:
+    """What opens it. Other libraries are asked only when they are imported already, so none is ever imported here."""
+    from . import arrays
+
+    if _is(data, "scipy.sparse", "issparse"):
+        return arrays.from_sparse
+    if hasattr(data, "__array__") or isinstance(data, list | tuple) or hasattr(data, "__array_interface__"):
+        return arrays.from_array
+    raise refusals.unknown_kind(f"{type(data).__module__}.{type(data).__qualname__}")
+
+
+def _is(data: Any, module: str, test: str) -> bool:
+    loaded = sys.modules.get(module)
+    return loaded is not None and bool(getattr(loaded, test)(data))
