@@ -1,0 +1,118 @@
+"""Builds a report from events."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from time import monotonic
+
+from shardlearn import __version__
+from shardlearn.core import events as ev
+from shardlearn.core.events import Event
+
+from .memory import Peak
+from .report import PHASES, Report
+
+LIBRARIES = (("numpy", "numpy"), ("scikit-learn", "sklearn"), ("pyarrow", "pyarrow"))
+
+
+@dataclass(slots=True)
+class Recorder:
+    """An observer that counts; not thread-safe by itself (see `Watch`)."""
+
+    estimator: str
+    engine: str = ""
+    workers: int = 1
+    memory: int | None = None
+    _facts: dict[str, object] = field(default_factory=dict)
+    _phases: dict[str, float] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+    _begin: float = field(default_factory=monotonic)
+    _end: float | None = None
+    _started: str = field(default_factory=lambda: _now())
+    _peak: Peak = field(default_factory=Peak)
+
+    def __call__(self, event: Event, /) -> None:
+        match event:
+            case ev.Timed(phase, seconds, n_bytes):
+                self._phases[phase] = self._phases.get(phase, 0.0) + seconds
+                if phase == "read":
+                    self._count("bytes_read", n_bytes)
+            case ev.PieceFinished(_, _, rows):
+                self._count("rows_visited", rows)
+                self._peak.look()
+            case ev.PassFinished():
+                self._count("passes")
+                self._peak.look()
+            case ev.RoundFinished(_, status, figures):
+                self._count("rounds")
+                self._facts |= {"status": status.value, "figures": dict(figures)}
+            case ev.PieceRetried():
+                self._count("retries")
+            case ev.AnswerDropped():
+                self._count("late_answers")
+            case _:
+                self._rare(event)
+
+    def _rare(self, event: Event) -> None:
+        match event:
+            case ev.FitStarted():
+                self.engine, self.workers, self.memory = event.engine, event.workers, event.memory
+                self._facts |= {"rows": event.rows, "features": event.features, "bytes": event.data_bytes}
+                self._facts |= {name: getattr(event, name) for name in ("source", "threads", "memory_from")}
+            case ev.SolverChosen(solver, seed, _):
+                self._facts |= {"solver": solver, "seed": seed}
+            case ev.RowsDropped(rows, columns, why):
+                self._facts |= {"dropped_rows": rows, "dropped": dict(columns), "dropped_why": why}
+            case ev.ColumnsIgnored(names):
+                self._facts["ignored_columns"] = names
+            case ev.FitFinished(_, interrupted):
+                self._end = monotonic()
+                if interrupted:
+                    self._facts["status"] = "interrupted"
+
+    def report(self) -> Report:
+        """What is known now; the clock stops at `FitFinished`."""
+        self._peak.look(at_once=True)
+        seconds = (self._end or monotonic()) - self._begin
+        values: dict[str, object] = {
+            **self._facts,
+            **self._counts,
+            "engine": self.engine,
+            "workers": self.workers,
+            "memory_limit": self.memory,
+            "memory_peak": self._peak.added,
+            "seconds": seconds,
+            "phases": self._by_phase(seconds),
+            "versions": versions(),
+            "started": self._started,
+            "finished": _now(),
+        }
+        return Report.from_dict({"estimator": self.estimator, **values})
+
+    def _by_phase(self, seconds: float) -> dict[str, float]:
+        """Phases in their order; what the workers' time leaves over was waiting."""
+        phases = {name: self._phases[name] for name in PHASES if name in self._phases}
+        idle = self.workers * seconds - sum(phases.values())
+        if phases and idle > 0:
+            phases["waiting"] = phases.get("waiting", 0.0) + idle
+        return phases
+
+    def _count(self, name: str, n: int = 1) -> None:
+        self._counts[name] = self._counts.get(name, 0) + n
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the libraries that decide what a fit does."""
+    found = {"shardlearn": __version__, "python": platform.python_version()}
+    for name, module in LIBRARIES:
+        loaded = sys.modules.get(module)
+        found[name] = getattr(loaded, "__version__", "") or metadata.version(name)
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,209 @@
+"""The report of one fit: what it read, how long each part took, and what decided that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from html import escape
+from typing import Any
+
+from .words import count, duration, percent, plural, size
+
+PHASES = ("read", "decode", "pack", "compute", "merge", "waiting")
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What a fit did: counts, times and where they went, never a value of the data.
+
+    Attributes
+    ----------
+    estimator : str
+        Name of the class.
+    status : str
+        Where the solver stopped: "converged", "out of rounds", "stalled", "interrupted" or "failed".
+    rounds, passes : int
+        Questions of the solver; visits to the data, those before the first question too.
+    rows, features, bytes : int
+        Of the data.
+    rows_visited, bytes_read : int
+        Over all passes.
+    dropped_rows : int
+        Rows left out.
+    dropped : dict of str to int
+        How many rows each column was the reason for; a row may count in several.
+    dropped_why : str
+        Why rows were left out.
+    ignored_columns : tuple of str
+        Columns that the model does not use.
+    seconds : float
+        Wall-clock time.
+    phases : dict of str to float
+        Seconds of all workers together by phase: read, decode, pack, compute, merge, waiting.
+    engine, workers, threads : str, int, str
+        What ran it, on how many workers, and who said how many.
+    memory_limit, memory_from, memory_peak : int or None, str, int or None
+        Bytes: the limit, who set it, and the most that was seen added to the process during the fit.
+    solver, seed : str, int or None
+        What ran, and the seed of its draws.
+    retries, late_answers : int
+        Attempts that were started again; answers that came when their piece was answered already.
+    figures : dict of str to float
+        What the solver said last, for example its loss.
+    versions : dict of str to str
+        Of the libraries.
+    started, finished : str
+        UTC.
+    """
+
+    estimator: str
+    status: str = ""
+    rounds: int = 0
+    passes: int = 0
+    rows: int = 0
+    features: int = 0
+    bytes: int = 0
+    source: str = ""
+    rows_visited: int = 0
+    bytes_read: int = 0
+    dropped_rows: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    dropped_why: str = ""
+    ignored_columns: tuple[str, ...] = ()
+    seconds: float = 0.0
+    phases: Mapping[str, float] = field(default_factory=dict)
+    engine: str = ""
+    workers: int = 1
+    threads: str = ""
+    memory_limit: int | None = None
+    memory_from: str = ""
+    memory_peak: int | None = None
+    solver: str = ""
+    seed: int | None = None
+    retries: int = 0
+    late_answers: int = 0
+    figures: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    started: str = ""
+    finished: str = ""
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows visited, over all passes, by wall-clock second."""
+        return self.rows_visited / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def bottleneck(self) -> str:
+        """One sentence on where the time went; empty when nothing was timed."""
+        total = sum(self.phases.values())
+        if total <= 0:
+            return ""
+        name = max(PHASES, key=lambda phase: self.phases.get(phase, 0.0))
+        return f"{percent(self.phases[name] / total)} of the time was {self._doing(name)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values for JSON."""
+        out = asdict(self)
+        out["ignored_columns"] = list(self.ignored_columns)
+        return out | {"rows_per_second": self.rows_per_second, "bottleneck": self.bottleneck}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Report:
+        """The report that `to_dict` wrote; names that this version does not know are left out."""
+        known = {f.name for f in fields(cls)}
+        kept = {name: value for name, value in values.items() if name in known}
+        return cls(**kept | {"ignored_columns": tuple(kept.get("ignored_columns", ()))})
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Label and text of each line that has something to say."""
+        both = [
+            ("status", self._status()),
+            ("data", self._data()),
+            ("dropped", self._dropped()),
+            ("ignored", ", ".join(self.ignored_columns)),
+            ("time", self._time()),
+            ("where", self._phases()),
+            ("", self.bottleneck),
+            ("engine", self._engine()),
+            ("memory", self._memory()),
+            ("trouble", self._trouble()),
+            ("seed", "" if self.seed is None else str(self.seed)),
+            ("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items())),
+            ("started", self.started),
+        ]
+        return [(label, text) for label, text in both if text]
+
+    def __repr__(self) -> str:
+        body = [f"  {label:<9}{text}" for label, text in self.lines()]
+        return "\n".join([f"Report of {self.estimator}", *body])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(label)}</th><td style='text-align:left'>{escape(text)}</td></tr>"
+            for label, text in self.lines()
+        )
+        return f"<table><caption>Report of {escape(self.estimator)}</caption><tbody>{rows}</tbody></table>"
+
+    def _doing(self, phase: str) -> str:
+        source = self.source or "the data"
+        words = {
+            "read": f"reading {source}",
+            "decode": f"decoding {source}",
+            "pack": "packing columns into rows",
+            "compute": "computing",
+            "merge": "merging answers",
+            "waiting": "waiting: workers had nothing to do",
+        }
+        return words[phase]
+
+    def _status(self) -> str:
+        after = f" after {plural(self.rounds, 'round')}" if self.rounds else ""
+        by = f" by {self.solver}" if self.solver else ""
+        return f"{self.status}{after}{by}".strip()
+
+    def _data(self) -> str:
+        if not self.rows:
+            return ""
+        held = f", {size(self.bytes)}" if self.bytes else ""
+        return f"{count(self.rows)} rows x {self.features:,}{held}{', ' + self.source if self.source else ''}"
+
+    def _dropped(self) -> str:
+        if not self.dropped_rows:
+            return ""
+        columns = ", ".join(f"{name} {n:,}" for name, n in self.dropped.items() if n)
+        why = f" for {self.dropped_why}" if self.dropped_why else ""
+        return f"{plural(self.dropped_rows, 'row')}{why}{': ' + columns if columns else ''}"
+
+    def _time(self) -> str:
+        if not self.seconds:
+            return ""
+        rate = f", {count(self.rows_per_second)} rows/s" if self.rows_visited else ""
+        return f"{duration(self.seconds)}, {plural(self.passes, 'pass', 'passes')} over the data{rate}"
+
+    def _phases(self) -> str:
+        total = sum(self.phases.values())
+        if total <= 0:
+            return ""
+        shares = [f"{name} {percent(self.phases[name] / total)}" for name in PHASES if self.phases.get(name, 0) > 0]
+        return ", ".join(shares)
+
+    def _engine(self) -> str:
+        if not self.engine:
+            return ""
+        who = f" ({self.threads})" if self.threads else ""
+        return f"{self.engine}, {plural(self.workers, 'worker')}{who}"
+
+    def _memory(self) -> str:
+        peak = "" if self.memory_peak is None else f"at most {size(self.memory_peak)} added"
+        if self.memory_limit is None:
+            return f"{peak}, no limit" if peak else ""
+        origin = f" ({self.memory_from})" if self.memory_from else ""
+        return f"{peak + ', ' if peak else ''}limit {size(self.memory_limit)}{origin}"
+
+    def _trouble(self) -> str:
+        parts = []
+        if self.retries:
+            parts.append(plural(self.retries, "retry", "retries"))
+        if self.late_answers:
+            parts.append(f"{plural(self.late_answers, 'late answer')} dropped")
+        return ", ".join(parts)

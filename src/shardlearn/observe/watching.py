@@ -1,0 +1,74 @@
+"""Watches one fit: its events go to the report, the progress line and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Protocol
+
+from shardlearn.core.events import Emit, Event, FitFinished
+
+from . import stop
+from .logs import log
+from .recorder import Recorder
+from .report import Report
+
+
+class Runs(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def workers(self) -> int: ...
+    @property
+    def memory(self) -> int | None: ...
+
+
+class Watch:
+    """Takes the events of one fit, from any thread."""
+
+    def __init__(self, recorder: Recorder, show: Emit) -> None:
+        self._recorder, self._show = recorder, show
+        self._lock = Lock()
+        self._finished = False
+
+    def emit(self, event: Event, /) -> None:
+        """The `Emit` to hand to `run` and to the engine; thread-safe."""
+        log(event)
+        with self._lock:
+            self._finished |= isinstance(event, FitFinished)
+            self._recorder(event)
+            self._show(event)
+
+    def after(self, _: object = None, /) -> bool:
+        """For `run(after=...)`: stop at the end of this round because somebody asked for it (see `stop`)."""
+        return stop.requested()
+
+    def report(self) -> Report:
+        """The report, as of now; the clock stops at `FitFinished`, or at the end of the `with` block."""
+        with self._lock:
+            return self._recorder.report()
+
+    def finish(self, *, interrupted: bool = False) -> None:
+        """The fit has ended, if it did not say so itself."""
+        if not self._finished:
+            self.emit(FitFinished(self._recorder.estimator, interrupted=interrupted))
+
+
+@contextmanager
+def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
+    """Watch one fit: `with watch("Ridge", engine) as watched: run(..., emit=watched.emit)`.
+
+    The progress line (for fits of more than 2 seconds; `verbose` > 0: at once, and a line each round) is gone at the
+    end of the block. An interrupt that passes through is noted in the report.
+    """
+    recorder = Recorder(estimator, engine.name, engine.workers, engine.memory)
+    watched = Watch(recorder, lambda _: None)
+    try:
+        yield watched
+    except KeyboardInterrupt:
+        watched.finish(interrupted=True)
+        raise
+    watched.finish()
