@@ -1,0 +1,90 @@
+"""Native kernels with typed signatures: the same bits on every processor with fused multiply-add.
+
+Every output element is a fixed sequence of IEEE operations that depends on the input alone; sums are kept in float64.
+`reference.py` says in NumPy what each function means.
+"""
+
+from __future__ import annotations
+
+try:
+    from shardlearn import _native
+except ModuleNotFoundError as error:
+    if error.name not in (None, "shardlearn._native"):
+        raise
+    raise ImportError(
+        "shardlearn's compiled kernels (shardlearn._native) are missing: install a wheel, or build them "
+        "in a checkout with `pip install --no-build-isolation -e .` (needs a C++17 compiler)."
+    ) from error
+
+from shardlearn.kernels.algebra import (
+    axpy,
+    cholesky,
+    dot,
+    gemv,
+    gemv_t,
+    matmul,
+    pivoted_cholesky,
+    solve_lower,
+    solve_lower_t,
+)
+from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
+from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
+from shardlearn.kernels.gram import GramSums, gram
+from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
+from shardlearn.kernels.rows import (
+    LOGISTIC,
+    MULTINOMIAL,
+    POISSON,
+    SQUARED,
+    GlmSums,
+    glm_sums,
+    glm_values,
+    row_products,
+    weighted_rows_sum,
+)
+
+
+def simd() -> str:
+    """The instruction set in use: "avx512", "avx2" or "scalar" (SHARDLEARN_SIMD overrides; the bits are the same)."""
+    return _native.simd()
+
+
+__all__ = [
+    "LOGISTIC",
+    "MULTINOMIAL",
+    "POISSON",
+    "SQUARED",
+    "BadValues",
+    "GlmSums",
+    "GramSums",
+    "Moments",
+    "all_finite",
+    "axpy",
+    "cholesky",
+    "column_range",
+    "count_bad",
+    "distinct_i64",
+    "dot",
+    "encode_i64",
+    "exp",
+    "expit",
+    "expm1",
+    "gemv",
+    "gemv_t",
+    "glm_sums",
+    "glm_values",
+    "gram",
+    "log",
+    "log1p",
+    "matmul",
+    "moments",
+    "philox",
+    "pivoted_cholesky",
+    "row_products",
+    "simd",
+    "softplus",
+    "solve_lower",
+    "solve_lower_t",
+    "tanh",
+    "weighted_rows_sum",
+]

@@ -1,0 +1,46 @@
+// The kernels of one instruction set: compiled once for each, with SHARDLEARN_ISA its name and SHARDLEARN_WIDTH its lanes.
+#include "kernels/cholesky.hpp"
+#include "kernels/columns.hpp"
+#include "kernels/glm.hpp"
+#include "kernels/gram.hpp"
+#include "kernels/integers.hpp"
+#include "kernels/peaks.hpp"
+
+#define SL_TEXT_OF(x) #x
+#define SL_TEXT(x) SL_TEXT_OF(x)
+#define SL_JOIN_OF(a, b) a##b
+#define SL_JOIN(a, b) SL_JOIN_OF(a, b)
+
+namespace shardlearn {
+
+namespace isa = SHARDLEARN_ISA;
+
+extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
+    SL_TEXT(SHARDLEARN_ISA),
+    isa::elementwise,
+    isa::dot,
+    isa::axpy,
+    isa::gemv,
+    isa::gemv_t,
+    isa::matmul,
+    isa::cholesky,
+    isa::pivoted_cholesky,
+    isa::solve_lower,
+    isa::solve_lower_t,
+    isa::row_products,
+    isa::weighted_rows_sum,
+    isa::glm_sums,
+    isa::glm_values,
+    isa::gram,
+    isa::moments,
+    isa::column_range,
+    isa::all_finite,
+    isa::count_bad,
+    isa::distinct,
+    isa::encode,
+    isa::philox,
+    isa::peak_flops,
+    isa::peak_read,
+};
+
+}  // namespace shardlearn

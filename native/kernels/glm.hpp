@@ -1,0 +1,55 @@
+// One pass of a generalised linear model: z, loss, slope and gradient of a tile while it is in cache.
+#pragma once
+#include "csr.hpp"
+#include "losses.hpp"
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+struct GlmTile {
+    double* z;       // (k, TILE): z, then the slopes
+    double* target;  // (k, TILE)
+    double value[TILE];
+};
+
+SL_INLINE void times_weight(GlmTile& tile, const double* weight, i64 rows, i64 k) {
+    for (i64 i = 0; i < rows; i += W) {
+        int count = static_cast<int>(least<i64>(W, rows - i));
+        V by = load_some(weight + i, count);
+        store(tile.value + i, load(tile.value + i) * by);
+        for (i64 q = 0; q < k; ++q) store(tile.z + q * TILE + i, load(tile.z + q * TILE + i) * by);
+    }
+}
+
+template <class X>
+inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSums& out) {
+    i64 k = m.k, p = x.p, y_columns = target_columns(t.loss, k);
+    GlmTile tile;
+    tile.z = scratch(1, k * TILE), tile.target = scratch(2, k * TILE);
+    double *part = zeros(0, k * p), *part_b = zeros(3, k);
+    LaneSum loss = {};
+    for (i64 i = 0; i < n; i += TILE) {
+        i64 rows = least(TILE, n - i);
+        X here = x.from(i);
+        all_products(here, rows, m, tile.z, 1, TILE);
+        tile_losses(t.loss, tile.z, t.y + i * y_columns, rows, k, tile.target, tile.value);
+        if (t.weight) times_weight(tile, t.weight + i, rows, k);
+        loss.add(tile.value, rows);
+        for (i64 q = 0; q < k; ++q) {
+            chain_rows(here, rows, tile.z + q * TILE, 1, part + q * p);
+            for (i64 r = 0; r < rows; ++r) part_b[q] += tile.z[q * TILE + r];
+        }
+        if ((i + TILE) % SUB_LEAF == 0 || i + TILE >= n) {
+            i64 start = i / SUB_LEAF * SUB_LEAF;
+            for (i64 q = 0; q < k; ++q) flush_touched(x.from(start), i + rows - start, part + q * p, out.grad + q * p);
+            flush(part_b, out.grad_b, k);
+        }
+    }
+    loss.total(out.loss_hi, out.loss_lo);
+}
+
+inline void glm_sums(const Rows& x, const Model& m, const Targets& t, GlmSums& out) {
+    out.weight_sum = weight_total(t.weight, x.n, 0.0);
+    with_rows(x, m.pivot, [&](auto rows) { glm_pass(rows, x.n, m, t, out); });
+}
+
+}  // namespace shardlearn::SHARDLEARN_ISA

@@ -1,0 +1,126 @@
+// Elementary functions from +, x, fma, / and sqrt in a fixed order (after fdlibm's reductions; Sun, 1993).
+#pragma once
+#include "../simd/simd.hpp"
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+constexpr double LN2_HI = 0x1.62e42feep-1;  // 32 bits: n * LN2_HI is exact
+constexpr double LN2_LO = 0x1.a39ef35793c76p-33;
+constexpr double INV_LN2 = 0x1.71547652b82fep+0;
+constexpr double MAGIC = 0x1.8p52;  // adding it rounds to an integer, and leaves that integer in the low bits
+constexpr double INF = __builtin_inf();
+
+SL_INLINE V magnitude(V x) { return from_bits(bits(x) & seti(0x7fffffffffffffff)); }
+SL_INLINE V with_sign(V magnitude, V sign) {
+    return from_bits(bits(magnitude) | (bits(sign) & seti(static_cast<std::int64_t>(0x8000000000000000ull))));
+}
+SL_INLINE V clamp(V x, double low, double high) { return min(max(x, set(low)), set(high)); }
+SL_INLINE V if_nan(V x, V other) { return select(eq(x, x), other, x + x); }
+
+// 2^n for an integral n in [-1022, 1023].
+SL_INLINE V power_of_two(V n) { return from_bits(shl<52>(bits(n + set(MAGIC + 1023.0)))); }
+// y 2^n for an integral n in [-1100, 1100], rounded once.
+SL_INLINE V scale(V y, V n) {
+    V half = (n * set(0.5) + set(MAGIC)) - set(MAGIC);
+    return (y * power_of_two(half)) * power_of_two(n - half);
+}
+
+// (e^r - 1 - r) / r^2 on |r| <= ln2 / 2, by Taylor's polynomial.
+SL_INLINE V exp_tail(V r) {
+    V r2 = r * r, r4 = r2 * r2;
+    V a = fma(r, set(1.0 / 6), set(0.5));
+    V b = fma(r, set(1.0 / 120), set(1.0 / 24));
+    V c = fma(r, set(1.0 / 5040), set(1.0 / 720));
+    V d = fma(r, set(1.0 / 362880), set(1.0 / 40320));
+    V e = fma(r, set(1.0 / 39916800), set(1.0 / 3628800));
+    V f = fma(r, set(1.0 / 6227020800), set(1.0 / 479001600));
+    V low = fma(b, r2, a), mid = fma(d, r2, c), high = fma(f, r2, e);
+    return fma(fma(high, r4, mid), r4, low);
+}
+
+SL_INLINE V exp(V x) {
+    V z = clamp(x, -746.0, 710.0);
+    V n = fma(z, set(INV_LN2), set(MAGIC)) - set(MAGIC);
+    V r = fnma(n, set(LN2_LO), fnma(n, set(LN2_HI), z));
+    V p = fma(r * r, exp_tail(r), r) + set(1.0);
+    return if_nan(x, scale(p, n));
+}
+
+SL_INLINE V expm1(V x) {
+    V z = clamp(x, -50.0, 710.0);
+    V n = fma(z, set(INV_LN2), set(MAGIC)) - set(MAGIC);
+    V high = fnma(n, set(LN2_HI), z);
+    V r = fnma(n, set(LN2_LO), high);
+    V lost = fnma(n, set(LN2_LO), high - r);
+    V tail = fma(r * r, exp_tail(r), fma(lost, r, lost));
+    V shift = set(1.0) - scale(set(1.0), zero() - n);  // 1 - 2^-n
+    V y = select(eq(n, zero()), r + tail, scale((shift + r) + tail, n));
+    return if_nan(x, select(eq(x, zero()), x, y));
+}
+
+// log of f + 1 in [sqrt(1/2), sqrt(2)), plus k ln 2, plus a small correction c.
+SL_INLINE V log_core(V f, V k, V c) {
+    V half_square = set(0.5) * f * f;
+    V s = f / (set(2.0) + f);
+    V z = s * s, w = z * z;
+    V t1 = w * fma(w, fma(w, set(1.531383769920937332e-01), set(2.222219843214978396e-01)), set(3.999999999940941908e-01));
+    V t2 = z * fma(w,
+                   fma(w, fma(w, set(1.479819860511658591e-01), set(1.818357216161805012e-01)),
+                       set(2.857142874366239149e-01)),
+                   set(6.666666666666735130e-01));
+    V low = fma(k, set(1.90821492927058770002e-10), c);
+    V tail = fma(s, half_square + (t2 + t1), low);
+    return fma(k, set(6.93147180369123816490e-01), (tail - half_square) + f);
+}
+
+// Splits a normal x > 0 into m 2^k with m in [sqrt(1/2), sqrt(2)).
+SL_INLINE void split(V x, V& m, V& k) {
+    I shifted = bits(x) + seti(static_cast<std::int64_t>(0x3ff00000 - 0x3fe6a09e) << 32);
+    k = from_bits(shr<52>(shifted) | bits(set(0x1p52))) - set(0x1p52 + 1023.0);
+    m = from_bits((shifted & seti(0x000fffffffffffff)) + seti(static_cast<std::int64_t>(0x3fe6a09e) << 32));
+}
+
+SL_INLINE V log(V x) {
+    M tiny = lt(x, set(0x1p-1022));
+    V m, k;
+    split(select(tiny, x * set(0x1p54), x), m, k);
+    k = select(tiny, k - set(54.0), k);
+    V y = log_core(m - set(1.0), k, zero());
+    y = select(lt(x, set(INF)), y, x);
+    y = select(eq(x, zero()), set(-INF), y);
+    return if_nan(x, select(lt(x, zero()), set(__builtin_nan("")), y));
+}
+
+SL_INLINE V log1p(V x) {
+    V u = set(1.0) + x;
+    V m, k;
+    split(u, m, k);
+    V lost = select(lt(set(1.5), k), set(1.0) - (u - x), x - (u - set(1.0))) / u;
+    lost = select(lt(k, set(54.0)), lost, zero());
+    M small = eq(k, zero());
+    V y = log_core(select(small, x, m - set(1.0)), k, select(small, zero(), lost));
+    y = select(lt(x, set(INF)), y, x);
+    y = select(eq(x, set(-1.0)), set(-INF), y);
+    y = select(lt(x, set(-1.0)), set(__builtin_nan("")), y);
+    return if_nan(x, select(eq(x, zero()), x, y));
+}
+
+SL_INLINE V tanh(V x) {
+    V a = magnitude(x);
+    M large = lt(set(0.5493061443340549), a);   // log(3) / 2
+    M middle = lt(set(0.2554128118829954), a);  // log(5/3) / 2
+    V doubled = min(a, set(20.0)) * set(2.0);
+    V t = expm1(select(middle, doubled, zero() - doubled));
+    V ratio = select(large, set(2.0), select(middle, t, zero() - t)) / (t + set(2.0));
+    V y = with_sign(select(large, set(1.0) - ratio, ratio), x);
+    return if_nan(x, select(eq(x, zero()), x, y));
+}
+
+// With e = exp(-|z|): both halves of the logistic loss share it.
+SL_INLINE V small_exp(V z) { return exp(zero() - magnitude(z)); }
+SL_INLINE V expit_of(V z, V e) { return if_nan(z, select(lt(z, zero()), e, set(1.0)) / (set(1.0) + e)); }
+SL_INLINE V softplus_of(V z, V e) { return if_nan(z, max(z, zero()) + log1p(e)); }
+SL_INLINE V expit(V z) { return expit_of(z, small_exp(z)); }
+SL_INLINE V softplus(V z) { return softplus_of(z, small_exp(z)); }
+
+}  // namespace shardlearn::SHARDLEARN_ISA

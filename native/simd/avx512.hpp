@@ -1,0 +1,79 @@
+// One vector of 8 doubles (AVX-512).
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+
+#define SL_INLINE inline __attribute__((always_inline))
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+constexpr int W = 8;
+
+struct V {
+    __m512d v;
+};
+struct M {
+    __mmask8 m;
+};
+struct I {
+    __m512i v;
+};
+
+SL_INLINE __mmask8 first(int count) { return static_cast<__mmask8>((1u << count) - 1u); }
+
+SL_INLINE V set(double x) { return {_mm512_set1_pd(x)}; }
+SL_INLINE V zero() { return {_mm512_setzero_pd()}; }
+SL_INLINE V load(const double* p) { return {_mm512_loadu_pd(p)}; }
+SL_INLINE V load(const float* p) { return {_mm512_cvtps_pd(_mm256_loadu_ps(p))}; }
+SL_INLINE V load_n(const double* p, int count) { return {_mm512_maskz_loadu_pd(first(count), p)}; }
+SL_INLINE V load_n(const float* p, int count) {
+    return {_mm512_cvtps_pd(_mm256_maskz_loadu_ps(first(count), p))};
+}
+SL_INLINE void store(double* p, V a) { _mm512_storeu_pd(p, a.v); }
+SL_INLINE void store_n(double* p, V a, int count) { _mm512_mask_storeu_pd(p, first(count), a.v); }
+
+SL_INLINE V operator+(V a, V b) { return {_mm512_add_pd(a.v, b.v)}; }
+SL_INLINE V operator-(V a, V b) { return {_mm512_sub_pd(a.v, b.v)}; }
+SL_INLINE V operator*(V a, V b) { return {_mm512_mul_pd(a.v, b.v)}; }
+SL_INLINE V operator/(V a, V b) { return {_mm512_div_pd(a.v, b.v)}; }
+SL_INLINE V fma(V a, V b, V c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
+SL_INLINE V fnma(V a, V b, V c) { return {_mm512_fnmadd_pd(a.v, b.v, c.v)}; }
+SL_INLINE V sqrt(V a) { return {_mm512_sqrt_pd(a.v)}; }
+SL_INLINE V min(V a, V b) { return {_mm512_min_pd(a.v, b.v)}; }  // a < b ? a : b
+SL_INLINE V max(V a, V b) { return {_mm512_max_pd(a.v, b.v)}; }  // a > b ? a : b
+
+SL_INLINE M lt(V a, V b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
+SL_INLINE M eq(V a, V b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+SL_INLINE bool any(M a) { return a.m != 0; }
+SL_INLINE V select(M m, V yes, V no) { return {_mm512_mask_blend_pd(m.m, no.v, yes.v)}; }
+
+SL_INLINE I bits(V a) { return {_mm512_castpd_si512(a.v)}; }
+SL_INLINE V from_bits(I a) { return {_mm512_castsi512_pd(a.v)}; }
+SL_INLINE I seti(std::int64_t x) { return {_mm512_set1_epi64(x)}; }
+SL_INLINE I operator+(I a, I b) { return {_mm512_add_epi64(a.v, b.v)}; }
+SL_INLINE I operator&(I a, I b) { return {_mm512_and_si512(a.v, b.v)}; }
+SL_INLINE I operator|(I a, I b) { return {_mm512_or_si512(a.v, b.v)}; }
+template <int K>
+SL_INLINE I shl(I a) {
+    return {_mm512_slli_epi64(a.v, K)};
+}
+template <int K>
+SL_INLINE I shr(I a) {
+    return {_mm512_srli_epi64(a.v, K)};
+}
+
+// The 16 virtual lanes of a row product: lane l takes the elements j with j mod 16 == l.
+struct Lanes {
+    V v[2];
+};
+
+// The fixed fold: 16 -> 8 -> 4 -> 2 -> 1, lane l plus lane l + half.
+SL_INLINE double fold(const Lanes& a) {
+    __m512d eight = _mm512_add_pd(a.v[0].v, a.v[1].v);
+    __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+    __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+}  // namespace shardlearn::SHARDLEARN_ISA

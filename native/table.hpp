@@ -1,0 +1,94 @@
+// What a build for one instruction set offers: plain data and function pointers, so that it shares no code with another.
+#pragma once
+#include <cstdint>
+
+namespace shardlearn {
+
+struct Rows {                    // a block's features
+    const void* data;            // (n, p) or (nnz,), float when `single`, else double
+    const std::int32_t* indices; // null when dense
+    const std::int64_t* indptr;  // (n + 1,)
+    std::int64_t n, p;
+    bool single;
+};
+
+enum Function { EXP, LOG, LOG1P, EXPM1, TANH, EXPIT, SOFTPLUS, FUNCTIONS };
+enum Loss { SQUARED, LOGISTIC, MULTINOMIAL, POISSON, LOSSES };
+
+struct Model {            // z = (x - pivot) . w + b
+    const double* w;      // (k, p)
+    const double* b;      // (k,), or null
+    const double* pivot;  // (p,), or null
+    std::int64_t k;
+};
+
+struct Targets {
+    const double* y;       // (n,) or (n, k)
+    const double* weight;  // (n,), or null for ones
+    Loss loss;
+};
+
+struct GlmSums {
+    double weight_sum, loss_hi, loss_lo;
+    double* grad;    // (k, p), zero at the start
+    double* grad_b;  // (k,), zero at the start
+};
+
+struct GramInput {
+    Rows x;
+    const double* y;        // (n, t), or null
+    const double* weight;   // (n,), or null for ones
+    const double* pivot;    // (p,), or null for zeros
+    const double* pivot_y;  // (t,), or null for zeros
+    std::int64_t t;
+};
+
+struct GramSums {        // added to
+    double* weight_sum;  // (1,)
+    double* sum_x;       // (p,)
+    double* sum_y;       // (t,)
+    double* g;           // (p, p), upper triangle
+    double* h;           // (p, t)
+    double* yy;          // (t,)
+};
+
+struct Bad {  // per column
+    std::int64_t *nans, *infs, *first_nan, *first_inf;
+};
+
+struct Table {
+    const char* name;
+    void (*elementwise)(Function, const double* x, double* out, std::int64_t n);
+    double (*dot)(const double* a, const double* b, std::int64_t n);
+    void (*axpy)(double alpha, const double* x, const double* y, double* out, std::int64_t n);
+    void (*gemv)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
+    void (*gemv_t)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
+    void (*matmul)(const double* a, const double* b, double* out, std::int64_t m, std::int64_t inner, std::int64_t n);
+    std::int64_t (*cholesky)(const double* a, double* l, std::int64_t p);
+    std::int64_t (*pivoted_cholesky)(const double* a, double* l, std::int64_t* order, std::int64_t p, double tol);
+    void (*solve_lower)(const double* l, double* x, std::int64_t p, std::int64_t k);
+    void (*solve_lower_t)(const double* l, double* x, std::int64_t p, std::int64_t k);
+    void (*row_products)(const Rows&, const Model&, double* z);
+    void (*weighted_rows_sum)(const Rows&, const double* r, std::int64_t k, const double* pivot, double* out);
+    void (*glm_sums)(const Rows&, const Model&, const Targets&, GlmSums&);
+    void (*glm_values)(const double* z, const Targets&, std::int64_t n, std::int64_t k, double* value, double* slope);
+    void (*gram)(const GramInput&, const GramSums&);
+    double (*moments)(const Rows&, const double* weight, const double* pivot, double* sum, double* sum_sq);
+    void (*column_range)(const Rows&, double* low, double* high);
+    bool (*all_finite)(const void* data, bool single, std::int64_t count);
+    void (*count_bad)(const Rows&, const Bad&);
+    std::int64_t (*distinct)(const std::int64_t* y, std::int64_t n, std::int64_t limit, std::int64_t* values,
+                             std::int64_t* counts);
+    void (*encode)(const std::int64_t* y, std::int64_t n, const std::int64_t* classes, std::int64_t k, double* codes);
+    void (*philox)(std::uint64_t seed, std::uint32_t purpose, const std::int64_t* ids, std::int64_t n,
+                   std::uint32_t stream, std::uint32_t draw_block, std::uint32_t* out);
+    double (*peak_flops)(std::int64_t rounds);
+    double (*peak_read)(const double* x, std::int64_t n);
+};
+
+extern const Table table_avx512, table_avx2, table_scalar;
+
+// Working memory of the calling thread, kept between calls: `count` doubles on a cache line; one buffer a slot.
+double* scratch(int slot, std::int64_t count);
+
+}  // namespace shardlearn

@@ -1,0 +1,190 @@
+"""shardlearn's kernels"""
+
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+def simd() -> str: ...
+def complaint(fma: bool, avx2: bool, avx512: bool, asked: str) -> str: ...
+def exp(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def log(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def log1p(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def expm1(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def tanh(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def expit(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def softplus(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def dot(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+) -> float: ...
+def axpy(
+    alpha: float,
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def gemv(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def gemv_t(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def matmul(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def cholesky(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> int: ...
+def pivoted_cholesky(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    tol: float,
+    l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    perm: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def solve_lower(
+    l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def solve_lower_t(
+    l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def peak_flops(rounds: int) -> float: ...
+def peak_read(x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)]) -> float: ...
+def row_products(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    w: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    z: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def weighted_rows_sum(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    r: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def glm_sums(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    w: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    loss: int,
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    grad: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    grad_b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> tuple[float, float, float]: ...
+def glm_values(
+    z: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    loss: int,
+    value: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    slope: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def gram(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    pivot_y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    weight_sum: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    sum_x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    sum_y: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    g: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    h: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    yy: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def moments(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    sum: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    sum_sq: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> float: ...
+def column_range(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    low: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    high: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def all_finite(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+) -> bool: ...
+def count_bad(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    nans: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    infs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    first_nan: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    first_inf: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def distinct_i64(
+    y: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    values: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    counts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def encode_i64(
+    y: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    classes: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    codes: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def philox(
+    seed: int,
+    purpose: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    stream: int,
+    draw_block: int,
+    out: Annotated[NDArray[numpy.uint32], dict(order="C", device="cpu")],
+) -> None: ...
