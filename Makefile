@@ -1,0 +1,76 @@
+# make demo       the library at work on a real table (first run: a few minutes to build; later ones start at once)
+# make test       format, lint, types, layers, size budgets, tests and coverage
+# make test-all   the same with the slow suites; a skipped test is a failure
+# make bench      speed beside other libraries, one table
+# make build, make lint, make stub, make clean
+#
+# Each creates .venv and installs what it needs. PYTHON=... names the interpreter, 3.11 or newer.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+MAKEFLAGS += --no-print-directory
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench build lint stub clean FORCE
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+# What was installed is remembered by empty files under .make; each depends on what would change it.
+
+.make/python: FORCE
+	@mkdir -p .make; if [ ! -e $@ ] || { [ -n '$(PYTHON)' ] && [ '$(PYTHON)' != "$$(cat $@)" ]; }; then echo '$(PYTHON)' > $@; fi
+
+.make/venv: .make/python
+	@found=$$(PYTHON="$$(cat .make/python)" sh scripts/find-python.sh) || { rm -f .make/python; exit 1; }; \
+	echo "creating $(VENV) with $$found"; "$$found" -m venv $(if $(PYTHON),--clear) $(VENV)
+	@$(PY) -m pip install --quiet --upgrade pip
+	@touch $@
+
+.make/dev: .make/venv pyproject.toml
+	@echo "installing what building and testing need"
+	@$(PY) -m pip install --quiet --group dev
+	@touch $@
+
+.make/build: .make/dev CMakeLists.txt $(shell find native -type f)
+	@PYTHON=$(PY) sh scripts/find-python.sh > .make/checked
+	@echo "building the extension"
+	@$(PY) -m pip install --quiet --no-build-isolation --editable .
+	@touch $@
+
+.make/demo: .make/build
+	@$(PY) -m pip install --quiet --no-deps --group demo
+	@touch $@
+
+.make/bench: .make/build
+	@echo "installing the libraries to compare with"
+	@$(PY) -m pip install --quiet --group bench
+	@touch $@
+
+build: .make/build
+
+demo: .make/demo
+	@$(PY) -m demo
+
+lint: .make/build
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+COVERED := --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+
+test: lint
+	$(PY) -m pytest -m "not slow" $(COVERED)
+
+test-all: lint
+	$(PY) -m pytest --no-skips $(COVERED)
+
+bench: .make/bench
+	@$(PY) -m bench
+
+stub: .make/build
+	$(PY) -m nanobind.stubgen -q -m shardlearn._native -o src/shardlearn/_native.pyi
+
+clean:
+	rm -rf $(VENV) .make build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,29 @@
+"""What all tests share: a fixed draw of examples, and `--no-skips`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("shardlearn", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("shardlearn")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (make test-all)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    yield
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if config.getoption("--no-skips") and skipped:
+        terminalreporter.write_line(f"{skipped} skipped: with --no-skips that is a failure", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
