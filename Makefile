@@ -71,6 +71,7 @@ bench: .make/bench
 
 stub: .make/build
 	$(PY) -m nanobind.stubgen -q -m shardlearn._native -o src/shardlearn/_native.pyi
+	$(PY) -m ruff format --quiet src/shardlearn/_native.pyi
 
 clean:
 	rm -rf $(VENV) .make build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
