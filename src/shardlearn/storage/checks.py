@@ -1,0 +1,79 @@
+"""What a loaded model's attributes must be before anything computes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from shardlearn.core.matrix import Array
+
+from .canonical import damaged
+
+Fitted = Mapping[str, Any]
+
+
+def check(name: str, fitted: Fitted, where: str) -> None:
+    """Refuse attributes of the wrong kind or shape, or that are not finite."""
+    wrong = next((attribute for attribute, value in fitted.items() if not _sound(attribute, value)), None)
+    wrong = wrong or CHECKS[name](fitted)
+    if wrong:
+        raise damaged(where, f"{wrong} is no attribute of a fitted {name}", "SL5108")
+
+
+def _sound(name: Any, value: Any) -> bool:
+    """Numbers are finite; arrays hold numbers, or strings as labels."""
+    if not isinstance(name, str) or not name.isidentifier() or not name.endswith("_") or name.startswith("_"):
+        return False
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f":
+            return value.dtype.itemsize in (4, 8) and bool(np.isfinite(value).all())
+        return value.dtype.kind in "biuU" or (value.dtype == object and all(isinstance(v, str) for v in value.flat))
+    if isinstance(value, float | np.floating):
+        return bool(np.isfinite(value))
+    return value is None or isinstance(value, int | str | np.integer)
+
+
+def _linear(fitted: Fitted) -> str | None:
+    """coef_ (p,) or (k, p), intercept_ a number or (k,)."""
+    p = fitted.get("n_features_in_")
+    if not isinstance(p, int) or isinstance(p, bool) or p < 1:
+        return "n_features_in_"
+    coef, intercept = fitted.get("coef_"), fitted.get("intercept_")
+    if not _floats(coef) or coef.ndim not in (1, 2) or coef.shape[-1] != p:
+        return "coef_"
+    if isinstance(intercept, np.ndarray):
+        sides = {(), coef.shape[:-1]} | ({(1,)} if coef.ndim == 1 else set())
+        if not _floats(intercept) or intercept.shape not in sides:
+            return "intercept_"
+    elif not isinstance(intercept, float | np.floating):
+        return "intercept_"
+    names = fitted.get("feature_names_in_")
+    return "feature_names_in_" if names is not None and names.shape != (p,) else None
+
+
+def _classifier(fitted: Fitted) -> str | None:
+    """A linear model with a row for each class, or one for the second of two."""
+    classes = fitted.get("classes_")
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2 or _repeats(classes):
+        return "classes_"
+    wrong = _linear(fitted)
+    rows = 1 if len(classes) == 2 else len(classes)
+    return wrong or ("coef_" if fitted["coef_"].shape[:-1] != (rows,) else None)
+
+
+def _repeats(classes: Any) -> bool:
+    """Whether labels are not strictly ascending."""
+    return bool((classes[1:] <= classes[:-1]).any())
+
+
+def _floats(value: object) -> TypeGuard[Array]:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
+    "LinearRegression": _linear,
+    "LogisticRegression": _classifier,
+    "Ridge": _linear,
+}
