@@ -32,11 +32,12 @@ class FitStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SolverChosen(Event):
-    """Which solver runs, with which seed, and how many rounds it may take at most."""
+    """Which solver runs, with which seed, how many rounds it may take at most, and how many are likely."""
 
     solver: str
     seed: int | None = None
     rounds: int | None = None
+    expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

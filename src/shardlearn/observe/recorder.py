@@ -33,7 +33,7 @@ class Recorder:
     _begin: float = field(default_factory=monotonic)
     _end: float | None = None
     _started: str = field(default_factory=lambda: _now())
-    _peak: Peak = field(default_factory=Peak)
+    peak: Peak = field(default_factory=Peak)
 
     def __call__(self, event: Event, /) -> None:
         match event:
@@ -43,13 +43,16 @@ class Recorder:
                     self._count("bytes_read", n_bytes)
             case ev.PieceFinished(_, _, rows):
                 self._count("rows_visited", rows)
-                self._peak.look()
+                self.peak.look()
             case ev.PassFinished():
                 self._count("passes")
-                self._peak.look()
+                self.peak.look()
             case ev.RoundFinished(_, status, figures):
                 self._count("rounds")
-                self._facts |= {"status": status.value, "figures": dict(figures)}
+                self._facts |= {
+                    "status": status.value,
+                    "figures": {name: float(value) for name, value in figures.items()},
+                }
             case ev.PieceRetried():
                 self._count("retries")
             case ev.AnswerDropped():
@@ -76,7 +79,7 @@ class Recorder:
 
     def report(self) -> Report:
         """What is known now; the clock stops at `FitFinished`."""
-        self._peak.look(at_once=True)
+        self.peak.look(at_once=True)
         seconds = (self._end or monotonic()) - self._begin
         values: dict[str, object] = {
             **self._facts,
@@ -84,7 +87,7 @@ class Recorder:
             "engine": self.engine,
             "workers": self.workers,
             "memory_limit": self.memory,
-            "memory_peak": self._peak.added,
+            "memory_peak": self.peak.added,
             "seconds": seconds,
             "phases": self._by_phase(seconds),
             "versions": versions(),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from time import monotonic
 from typing import Protocol
 
-from shardlearn.core.events import Emit, Event, FitFinished
+from shardlearn import config
+from shardlearn.core.events import Emit, Event, FitFinished, ignore
 
 from . import stop
 from .logs import log
+from .picture import Picture
+from .progress import QUIET, Progress, free_slot, summary, take_slot, to_stderr
 from .recorder import Recorder
 from .report import Report
 
@@ -65,10 +70,29 @@ def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
     end of the block. An interrupt that passes through is noted in the report.
     """
     recorder = Recorder(estimator, engine.name, engine.workers, engine.memory)
-    watched = Watch(recorder, lambda _: None)
+    with showing(estimator, recorder, verbose) as show:
+        watched = Watch(recorder, show)
+        try:
+            yield watched
+        except KeyboardInterrupt:
+            watched.finish(interrupted=True)
+            raise
+        watched.finish()
+
+
+@contextmanager
+def showing(estimator: str, recorder: Recorder, verbose: int) -> Iterator[Emit]:
+    """The observer that draws, for the one fit that may; it looks away for all others."""
+    if not getattr(config, "progress", lambda: True)() or not take_slot():
+        yield ignore
+        return
+    progress = Progress(
+        Picture(estimator, monotonic()), recorder.peak, lambda: to_stderr(verbose > 0), 0.0 if verbose > 0 else QUIET
+    )
     try:
-        yield watched
-    except KeyboardInterrupt:
-        watched.finish(interrupted=True)
-        raise
-    watched.finish()
+        yield progress
+    finally:
+        progress.close()
+        free_slot()
+    if progress.shown:
+        sys.stderr.write(summary(recorder.report()) + "\n")

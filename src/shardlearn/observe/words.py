@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
 
 def count(n: float) -> str:
     """`33.7 M`; small whole numbers as they are, with commas."""
@@ -13,10 +15,16 @@ def count(n: float) -> str:
 
 def size(n_bytes: float) -> str:
     """`1.9 GB`, in powers of 1,000."""
-    for step, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+    for step, unit in SIZES:
         if n_bytes >= step:
             return f"{_three(n_bytes / step)} {unit}"
     return f"{round(n_bytes)} B"
+
+
+def size_of(part: float, whole: float) -> str:
+    """`0.9/2.0 GB`."""
+    step, unit = next(((step, unit) for step, unit in SIZES if whole >= step), (1.0, "B"))
+    return f"{part / step:.1f}/{_three(whole / step)} {unit}"
 
 
 def duration(seconds: float) -> str:
