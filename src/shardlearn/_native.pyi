@@ -1,6 +1,7 @@
 """shardlearn's kernels"""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, overload
 
 import numpy
 from numpy.typing import NDArray
@@ -188,3 +189,32 @@ def philox(
     draw_block: int,
     out: Annotated[NDArray[numpy.uint32], dict(order="C", device="cpu")],
 ) -> None: ...
+
+class PackColumns:
+    """Which columns of a record batch are packed, and how"""
+
+    def __init__(self, which: Sequence[int], codes: Sequence[int], arguments: Sequence[int]) -> None: ...
+
+@overload
+def pack_rows(
+    batch: object,
+    columns: PackColumns,
+    start: int,
+    stop: int,
+    out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
+    row: int,
+    counts: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+) -> None: ...
+@overload
+def pack_rows(
+    batch: object,
+    columns: PackColumns,
+    start: int,
+    stop: int,
+    out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
+    row: int,
+    counts: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+) -> None:
+    """
+    Rows start to stop of an exported record batch into the rows of `out` from `row` on
+    """

@@ -66,7 +66,7 @@ def lay_out(X: Any, y: Any = None, sample_weight: Any = None, spec: Spec = NOTHI
     asked = merged(spec, source.spec)
     if isinstance(source, MatrixSource):
         return _lay_out_matrix(source, y, sample_weight, asked)
-    raise refusals.unknown_kind(type(X).__name__)
+    return _lay_out_table(source, y, sample_weight, asked)
 
 
 def merged(spec: Spec, own: Spec) -> Spec:
@@ -113,6 +113,42 @@ def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec
         in_memory=True,
         missing=spec.missing or "error",
         columns=(*(f"column {j}" for j in range(p)), *dropped_names(labels, weight)),
+    )
+
+
+def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Laid:
+    from . import kinds
+    from .roles import assign
+    from .table_blocks import TableBlocks
+
+    roles = assign(source, y, sample_weight, spec)
+    n, p = source.count(), len(roles.features)
+    if n == 0:
+        raise refusals.no_rows((0, p), source.label)
+    labels = None if y is None or roles.target is not None else target.as_target(y)
+    if labels is not None and len(labels) != n:
+        raise refusals.other_lengths([n, len(labels)])
+    weight = None if sample_weight is None or roles.weight is not None else target.as_weight(sample_weight, n)
+    y_kind = target.kind_of(labels) if roles.target is None else kinds.BY_KIND[roles.target.kind].y_kind
+    grid = Grid(spec.first, spec.first + n, dense_block_rows(p, np.dtype(roles.dtype).itemsize))
+    counted = [column.name for column in roles.features]
+    if y is not None:
+        counted.append(roles.target.name if roles.target is not None else "y")
+    if sample_weight is not None:
+        counted.append(roles.weight.name if roles.weight is not None else "sample_weight")
+    return Laid(
+        blocks=TableBlocks(source, roles, y_kind, labels, weight, grid, spec.missing == "drop"),
+        source=source,
+        names=tuple(column.name for column in roles.features),
+        n_features=p,
+        dtype=roles.dtype,
+        sparse=False,
+        y_kind=y_kind,
+        y_shape=_y_shape(labels),
+        in_memory=source.in_memory,
+        missing=spec.missing or "error",
+        columns=tuple(counted),
+        ignored=roles.ignored,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from shardlearn.core.block import Block, Dropped
 from shardlearn.core.engine import Footprint
 from shardlearn.core.events import Emit
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, slice_rows, take_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, slice_rows
 
 from .arrays import MatrixSource, packed
 
@@ -80,19 +80,12 @@ def missing_entries(block: Block) -> tuple[Array, Ints]:
     return rows, np.concatenate(counts)
 
 
-def without_missing(block: Block) -> Block:
-    """The block without its rows that have a missing value; infinite values stay, and are refused."""
+def without_missing(block: Block, nulls: Array | None = None) -> Block:
+    """The block without its rows that have a missing value or a null label; infinite values stay, and are refused."""
     rows, counts = missing_entries(block)
+    if nulls is not None:
+        rows = np.logical_or(rows, nulls)
+        counts[block.p] += np.count_nonzero(nulls)
     if not rows.any():
         return block
-    keep = np.flatnonzero(~rows)
-    ids = block.row_ids()[keep]
-    return Block(
-        take_rows(block.X, keep),
-        None if block.y is None else block.y[keep],
-        None if block.weight is None else block.weight[keep],
-        block.start,
-        ids,
-        {name: column[keep] for name, column in block.extra.items()},
-        Dropped(int(np.count_nonzero(rows)), counts),
-    )
+    return replace(block.take(np.flatnonzero(~rows)), dropped=Dropped(int(np.count_nonzero(rows)), counts))

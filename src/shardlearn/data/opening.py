@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from shardlearn.core.errors import InputError, InputTypeError
 
 from . import refusals
@@ -70,11 +72,54 @@ def _adapter(data: Any) -> Callable[[Any, Spec], Source]:
     """What opens it. Other libraries are asked only when they are imported already, so none is ever imported here."""
     from . import arrays
 
+    if isinstance(data, np.ndarray):
+        return arrays.from_array
     if _is(data, "scipy.sparse", "issparse"):
         return arrays.from_sparse
+    frame = _frame(data)
+    if frame is not None:
+        return frame
     if hasattr(data, "__array__") or isinstance(data, list | tuple) or hasattr(data, "__array_interface__"):
         return arrays.from_array
-    raise refusals.unknown_kind(f"{type(data).__module__}.{type(data).__qualname__}")
+    raise refusals.unknown_kind(_name(data))
+
+
+def _frame(data: Any) -> Callable[[Any, Spec], Source] | None:
+    """Tables of other libraries, and what can be read only once."""
+    if _one_of(data, "pandas", "DataFrame"):
+        return _table("from_pandas")
+    if _one_of(data, "polars", "DataFrame"):
+        return _table("from_polars")
+    if _one_of(data, "pyarrow", "Table", "RecordBatch"):
+        return _table("from_arrow")
+    for module in ("pandas", "polars"):
+        if _one_of(data, module, "Series"):
+            raise refusals.series_as_table(str(type(data)))
+    if _one_of(data, "polars", "LazyFrame"):
+        raise refusals.lazy_frame()
+    if _one_of(data, "narwhals", "DataFrame") or _one_of(data, "narwhals.stable.v1", "DataFrame"):
+        native = data.to_native()
+        opener = _frame(native)
+        return None if opener is None else lambda _, spec: opener(native, spec)
+    if hasattr(data, "__arrow_c_stream__"):
+        raise refusals.read_once(_name(data))
+    return None
+
+
+def _table(opener: str) -> Callable[[Any, Spec], Source]:
+    from . import tables
+
+    found: Callable[[Any, Spec], Source] = getattr(tables, opener)
+    return found
+
+
+def _one_of(data: Any, module: str, *names: str) -> bool:
+    loaded = sys.modules.get(module)
+    return loaded is not None and any(isinstance(data, getattr(loaded, name, ())) for name in names)
+
+
+def _name(data: Any) -> str:
+    return f"{type(data).__module__}.{type(data).__qualname__}"
 
 
 def _is(data: Any, module: str, test: str) -> bool:

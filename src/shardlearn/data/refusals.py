@@ -239,6 +239,15 @@ def read_once(kind: str) -> InputTypeError:
     )
 
 
+def lazy_frame() -> InputTypeError:
+    return InputTypeError(
+        "A polars.LazyFrame can't be read yet",
+        code="SL2207",
+        needed="a table, or a path",
+        fix='frame.collect() where it fits in memory, else frame.sink_parquet("data.parquet") and the path',
+    )
+
+
 def unknown_kind(kind: str) -> InputTypeError:
     return InputTypeError(
         f"Can't read data of type {kind}",

@@ -1,0 +1,88 @@
+"""Exact errors about what blocks can't hold: found by one reader from the first row on, so the words never depend on
+which worker met the value first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from shardlearn.core.errors import InputError
+
+from . import refusals
+from .arrays import EXACT
+from .source import Files, Source
+
+
+def place(files: Files, column: str, row: int, rows: int, in_files: int) -> str:
+    """`sales.parquet, column "income"; first at row 1,204,311 (8,412 rows in 3 files)`; rows count from 0 in a file."""
+    at = files.place(row)
+    where = f'{at.file}, column "{column}"' if at.file else f'column "{column}"'
+    many = f" in {in_files:,} files" if in_files > 1 else ""
+    return f"{where}; first at row {at.row:,} ({rows:,} row{'s' if rows != 1 else ''}{many})"
+
+
+def large_integers(source: Source, columns: Sequence[str], first: int) -> InputError:
+    """The refusal of integers beyond 2**53, after looking at all of them."""
+    places = []
+    for name in columns:
+        found = _Found()
+        at = 0
+        for batch in source.read(0, source.count(), [name]):
+            column = batch.column(0)
+            if pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            values = np.asarray(column.fill_null(0).to_numpy(zero_copy_only=False))
+            found.add(np.flatnonzero((values > EXACT) | (values < -EXACT)) + at, source.files())
+            at += batch.num_rows
+        if found.rows:
+            places.append(place(source.files(), name, found.first, found.rows, len(found.files)))
+    error = refusals.integer_too_large(
+        "X",
+        f"{len(places):,} column{'s' if len(places) != 1 else ''} with such values",
+        "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
+    )
+    return InputError(
+        error.first, code=error.code, where=lines(places), found=error.found, needed=error.needed, fix=error.fix
+    )
+
+
+def missing_labels(source: Source, column: str, first: int) -> InputError:
+    """The refusal of rows without a label, after counting them all."""
+    found, at = _Found(), 0
+    for batch in source.read(0, source.count(), [column]):
+        nulls = np.asarray(batch.column(0).is_null().to_numpy(zero_copy_only=False))
+        found.add(np.flatnonzero(nulls) + at, source.files())
+        at += batch.num_rows
+    return InputError(
+        "Input y contains NaN.",
+        code="SL2301",
+        where=place(source.files(), column, found.first, found.rows, len(found.files)),
+        found=f"{found.rows:,} missing values",
+        needed="a value of y in every row",
+        fix='missing="drop" (--missing drop) leaves such rows out',
+    )
+
+
+def lines(places: Sequence[str]) -> str:
+    """Up to five places, and how many more there are."""
+    shown = list(places[: refusals.SHOWN])
+    if len(places) > refusals.SHOWN:
+        shown.append(f"and {len(places) - refusals.SHOWN:,} more columns")
+    return "\n          ".join(shown)
+
+
+class _Found:
+    """Rows as they are found, in order."""
+
+    def __init__(self) -> None:
+        self.rows, self.first = 0, -1
+        self.files: set[int] = set()
+
+    def add(self, ids: np.typing.NDArray[np.int64], files: Files) -> None:
+        if len(ids):
+            self.first = int(ids[0]) if self.first < 0 else self.first
+            self.rows += len(ids)
+            self.files |= set(np.searchsorted(files.starts, ids, side="right").tolist())

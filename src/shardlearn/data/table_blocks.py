@@ -1,0 +1,201 @@
+"""Blocks of a table: record batches packed row by row onto the grid as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from shardlearn.core.block import Block
+from shardlearn.core.engine import Footprint
+from shardlearn.core.events import Emit, Timed
+from shardlearn.core.grid import Grid
+from shardlearn.core.matrix import Array, Floats, Ints
+
+from . import labels, refusals, scan
+from .matrix_blocks import without_missing
+from .packing import LARGE, MISSING, Packer, packer
+from .roles import Roles
+from .source import Source
+
+
+@dataclass(frozen=True)
+class TableBlocks:
+    """A table's columns by their roles, with y and weight given as arrays where they are no columns, on the grid."""
+
+    source: Source
+    roles: Roles
+    y_kind: str | None
+    y: Array | None  # (n,) or (n, k), where it was given as an array
+    weight: Floats | None  # (n,), where it was given as an array
+    grid: Grid
+    drop: bool
+
+    def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
+        for first, last in runs(numbers):
+            yield from self._run(first, last, emit)
+
+    def _run(self, first: int, last: int, emit: Emit) -> Iterator[tuple[int, Block]]:
+        """The blocks `first` to `last` (included)."""
+        filling: Filling | None = None
+        offset = self.grid.first
+        start, stop = self.grid.span(first)[0] - offset, self.grid.span(last)[1] - offset
+        for batch in timed(self.source.read(start, stop, self.roles.read), emit):
+            filling = filling or Filling(self, batch.schema, first)
+            began = time.perf_counter()
+            blocks = list(filling.take(batch))
+            emit(Timed("pack", time.perf_counter() - began, batch.num_rows * self.row_bytes))
+            yield from blocks
+        if filling is None or filling.number != last + 1:
+            raise refusals.changed(self.source.label, "fewer rows than before")
+
+    @property
+    def row_bytes(self) -> int:
+        return len(self.roles.features) * np.dtype(self.roles.dtype).itemsize
+
+    def cuts(self) -> Sequence[int]:
+        rows, units = self.grid.rows, self.source.units()
+        if not len(units):
+            return self.grid.blocks
+        first_whole = (units + self.grid.first + rows - 1) // rows
+        inside = first_whole[first_whole < self.grid.stop_block]
+        return [int(i) for i in np.unique(np.concatenate([[self.grid.first_block], inside]))]
+
+    def empty(self) -> Block:
+        X = np.empty((0, len(self.roles.features)), self.roles.dtype)
+        y = None if self.y is None else self.y[:0]
+        if self.roles.target is not None and self.y_kind is not None:
+            y = np.empty(0, labels.EMPTY[self.y_kind])
+        weighted = self.weight is not None or self.roles.weight is not None
+        extra = {f"keep/{name}": np.empty(0, object) for name in self.roles.keep}
+        return Block(X, y, np.empty(0) if weighted else None, self.grid.first, extra=extra)
+
+    def footprint(self) -> Footprint:
+        beside = 8 * (self.y_kind is not None) + 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
+        rows = min(self.grid.rows, max(self.grid.count, 1))
+        return Footprint(rows * (self.row_bytes + beside), self.source.reader_bytes(self.roles.read, rows), False)
+
+    def stamp(self) -> str:
+        return self.source.stamp()
+
+
+def runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as stretches without gaps: first and last (included)."""
+    if not len(numbers):
+        return
+    first = numbers[0]
+    for one, following in pairwise(numbers):
+        if following != one + 1:
+            yield first, one
+            first = following
+    yield first, numbers[-1]
+
+
+def timed(batches: Iterator[Any], emit: Emit) -> Iterator[Any]:
+    """The batches, each with an event that says how long it was waited for."""
+    while True:
+        began = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            return
+        if batch.num_rows:
+            emit(Timed("decode", time.perf_counter() - began, batch.nbytes))
+            yield batch
+
+
+@dataclass
+class Filling:
+    """The block that is being filled, by one reader."""
+
+    blocks: TableBlocks
+    schema: Any  # of the batches
+    number: int  # of the block
+    filled: int = 0
+    X: Array = field(init=False)
+    counts: Ints = field(init=False)
+    y: list[tuple[Array, Array | None]] = field(default_factory=list)
+    weight: list[Floats] = field(default_factory=list)
+    kept: dict[str, list[Array]] = field(default_factory=dict)
+    features: Packer = field(init=False)
+    positions: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.positions = {name: i for i, name in enumerate(self.schema.names)}
+        self.features = packer(self.schema, [self.positions[c.name] for c in self.blocks.roles.features])
+        self._begin()
+
+    def _begin(self) -> None:
+        start, stop = self.blocks.grid.span(self.number)
+        self.X = np.empty((max(stop - start, 0), len(self.blocks.roles.features)), self.blocks.roles.dtype)
+        self.counts = np.zeros((len(self.blocks.roles.features), 3), np.int64)
+        self.filled = 0
+        self.y, self.weight, self.kept = [], [], {name: [] for name in self.blocks.roles.keep}
+
+    def take(self, batch: Any) -> Iterator[tuple[int, Block]]:
+        """Pack a batch; give the blocks that became full."""
+        exported, at = self.features.export(batch), 0
+        while at < batch.num_rows:
+            n = min(batch.num_rows - at, len(self.X) - self.filled)
+            if n == 0:
+                raise refusals.changed(self.blocks.source.label, "more rows than before")
+            self.counts += self.features.rows(exported, at, at + n, self.X, self.filled)
+            self._take_labels(batch.slice(at, n))
+            self.filled, at = self.filled + n, at + n
+            if self.filled == len(self.X):
+                yield self.number, self._finish()
+                self.number += 1
+                self._begin()
+
+    def _take_labels(self, rows: Any) -> None:
+        roles, kind = self.blocks.roles, self.blocks.y_kind
+        if roles.target is not None and kind is not None:
+            if kind == "float64":
+                self.y.append((self._numbers(rows, roles.target.name), None))
+            else:
+                self.y.append(labels.values_of(rows.column(self.positions[roles.target.name]), kind))
+        if roles.weight is not None:
+            self.weight.append(self._numbers(rows, roles.weight.name))
+        for name, parts in self.kept.items():
+            parts.append(labels.kept(rows.column(self.positions[name])))
+
+    def _numbers(self, rows: Any, name: str) -> Floats:
+        one = packer(rows.schema, [self.positions[name]])
+        out = np.empty((rows.num_rows, 1))
+        if one.rows(one.export(rows), 0, rows.num_rows, out, 0)[0, LARGE]:
+            raise scan.large_integers(self.blocks.source, [name], self.blocks.grid.first)
+        return out[:, 0]
+
+    def _finish(self) -> Block:
+        blocks = self.blocks
+        if self.counts[:, LARGE].any():
+            suspects = [column.name for column in blocks.roles.features if column.kind.value == "integer"]
+            raise scan.large_integers(blocks.source, suspects, blocks.grid.first)
+        start, stop = blocks.grid.span(self.number)
+        here = slice(start - blocks.grid.first, stop - blocks.grid.first)
+        y, nulls = self._labels(here)
+        weight = None if blocks.weight is None else blocks.weight[here]
+        if self.weight:
+            weight = np.concatenate(self.weight)
+        extra = {f"keep/{name}": np.concatenate(parts) for name, parts in self.kept.items()}
+        block = Block(self.X, y, weight, start, extra=extra)
+        if not blocks.drop:
+            if nulls is not None and blocks.roles.target is not None:
+                raise scan.missing_labels(blocks.source, blocks.roles.target.name, blocks.grid.first)
+            return block
+        clean = not self.counts[:, MISSING].any() and nulls is None
+        return block if clean and y is None and weight is None else without_missing(block, nulls)
+
+    def _labels(self, here: slice) -> tuple[Array | None, Array | None]:
+        if self.blocks.y is not None:
+            return self.blocks.y[here], None
+        if not self.y:
+            return None, None
+        values = np.concatenate([part for part, _ in self.y])
+        if all(nulls is None for _, nulls in self.y):
+            return values, None
+        holes = [np.zeros(len(part), np.bool_) if nulls is None else nulls for part, nulls in self.y]
+        return values, np.concatenate(holes)
