@@ -1,0 +1,1 @@
+"""Losses: pointwise in the linear predictor z, one a file."""

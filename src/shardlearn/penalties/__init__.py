@@ -1,0 +1,1 @@
+"""Penalties on coefficients, one a file."""

@@ -1,0 +1,1 @@
+"""Solvers: pure state machines over statistics, one a file."""

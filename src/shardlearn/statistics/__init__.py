@@ -1,0 +1,1 @@
+"""Statistics: what one visit to a block computes, one a file."""

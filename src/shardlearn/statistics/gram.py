@@ -1,0 +1,49 @@
+"""Second moments: what least squares and metrics are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Floats
+from shardlearn.kernels import GramSums
+
+from .gradient import wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Gram:
+    """Of p features, with t targets or none; G (p, p) in the upper triangle, H (p, t), sums, weights."""
+
+    features: int
+    targets: int = 0
+    pivot: Floats | None = None  # (p,); dense data only
+    pivot_y: Floats | None = None  # (t,)
+    exact: ClassVar[bool] = False
+
+    def of(self, block: Block, /) -> GramSums:
+        return kernels.gram(block.X, self._y(block), block.weight, self.pivot, self.pivot_y)
+
+    def add(self, into: GramSums, block: Block, /) -> GramSums:
+        return kernels.gram(block.X, self._y(block), block.weight, self.pivot, self.pivot_y, out=into)
+
+    def merge(self, left: GramSums, right: GramSums, /) -> GramSums:
+        for mine, other in zip(left, right, strict=True):
+            mine += other
+        return left
+
+    def bytes(self) -> int:
+        p, t = self.features, self.targets
+        return 8 * (p * p + p * t + p + 2 * t + 1)
+
+    def _y(self, block: Block) -> Floats | None:
+        return wanted(block.y).reshape(block.n, self.targets) if self.targets else None
+
+
+def symmetric(upper: Floats) -> Floats:
+    """The full matrix of an upper triangle."""
+    return np.triu(upper) + np.triu(upper, 1).T
