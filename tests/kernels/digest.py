@@ -1,0 +1,144 @@
+"""Prints a SHA-256 of the bits of every kernel over many shapes, as JSON: run under each SHARDLEARN_SIMD."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core.matrix import Csr, Floats, Matrix
+
+ROWS = (0, 1, 63, 257, 4097)
+COLUMNS = (1, 3, 17, 50, 400)
+KINDS = ("f64", "f32", "csr", "csr32")
+
+
+class Hashes:
+    """One running hash a function."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Any] = {}
+
+    def add(self, name: str, *results: Any) -> None:
+        digest = self._by_name.setdefault(name, hashlib.sha256())
+        for result in results:
+            array = np.ascontiguousarray(result)
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(array.tobytes())
+
+    def hex(self) -> dict[str, str]:
+        return {name: digest.hexdigest() for name, digest in sorted(self._by_name.items())}
+
+
+def numbers(rng: np.random.Generator, *shape: int) -> Floats:
+    """Doubles with 40 random bits: exact on every machine, and of several magnitudes."""
+    values = rng.integers(-(2**40), 2**40, shape) / 2.0**38
+    return values * 2.0 ** rng.integers(-3, 3, shape)
+
+
+def matrix(rng: np.random.Generator, kind: str, n: int, p: int) -> Matrix:
+    X = numbers(rng, n, p)
+    if not kind.startswith("csr"):
+        return X.astype(np.float32 if kind == "f32" else np.float64)
+    keep = rng.integers(0, 5, (n, p)) == 0
+    indptr = np.concatenate([[0], np.cumsum(keep.sum(axis=1))]).astype(np.int64)
+    data = X[keep].astype(np.float32 if kind == "csr32" else np.float64)
+    return Csr(data, np.nonzero(keep)[1].astype(np.int32), indptr, p)
+
+
+def blocks() -> Iterator[tuple[np.random.Generator, Matrix, Floats | None]]:
+    """A generator of its own, a matrix and a pivot (None for sparse) for every shape and kind."""
+    for n in ROWS:
+        for p in COLUMNS:
+            for number, kind in enumerate(KINDS):
+                rng = np.random.default_rng([n, p, number])
+                X = matrix(rng, kind, n, p)
+                yield rng, X, None if isinstance(X, Csr) else numbers(rng, p)
+
+
+def add_rows(hashes: Hashes, rng: np.random.Generator, X: Matrix, pivot: Floats | None) -> None:
+    n, p = X.shape
+    weight = rng.integers(0, 4, n) / 2.0
+    for k in (1, 3):
+        W, b = numbers(rng, k, p) / p, numbers(rng, k)
+        hashes.add("row_products", kernels.row_products(X, W, b, pivot), kernels.row_products(X, W))
+        hashes.add("weighted_rows_sum", kernels.weighted_rows_sum(X, numbers(rng, n, k), pivot))
+        for loss in range(4):
+            if loss == kernels.MULTINOMIAL and k == 1:
+                continue
+            shape = (n,) if k == 1 or loss == kernels.MULTINOMIAL else (n, k)
+            y = rng.integers(0, k if loss == kernels.MULTINOMIAL else 2, shape).astype(np.float64)
+            for w in (None, weight):
+                hashes.add("glm_sums", *kernels.glm_sums(X, y, w, W, b, loss, pivot))
+
+
+def add_sums(hashes: Hashes, rng: np.random.Generator, X: Matrix, pivot: Floats | None) -> None:
+    n, p = X.shape
+    weight = numbers(rng, n)
+    for w in (None, weight):
+        hashes.add("moments", *kernels.moments(X, w, pivot))
+        if n * p <= 2000 * 400:
+            Y = numbers(rng, n, 2)
+            sums = kernels.gram(X, Y, w, pivot, numbers(rng, 2))
+            hashes.add("gram", *sums)
+            hashes.add("gram", *kernels.gram(X, None, w, pivot))
+            hashes.add("gram_walk", *kernels.gram(X, Y, w, pivot, None, sums))
+    hashes.add("columns", *kernels.column_range(X), kernels.all_finite(X))
+
+
+def add_elementwise(hashes: Hashes) -> None:
+    rng = np.random.default_rng(1)
+    special = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, 2.0**-60, 709.7, 710.0, -708.5, -745.0, -746.0, 1e300, np.inf])
+    for x in (numbers(rng, 5000), numbers(rng, 5000) * 300, numbers(rng, 5001) * 2.0**-30, special, -special):
+        for name in ("exp", "expm1", "tanh", "expit", "softplus"):
+            hashes.add(name, getattr(kernels, name)(x))
+        for name in ("log", "log1p"):
+            hashes.add(name, getattr(kernels, name)(np.abs(x)))
+
+
+def add_algebra(hashes: Hashes) -> None:
+    for p in (0, 1, 2, 7, 24, 33, 100, 150, 301):
+        rng = np.random.default_rng([2, p])
+        A, B, x = numbers(rng, p, p + 3), numbers(rng, p + 3, 29), numbers(rng, p + 3)
+        hashes.add("dot", kernels.dot(x, x))
+        hashes.add("axpy", kernels.axpy(0.3, x, x[::-1].copy()))
+        hashes.add("gemv", kernels.gemv(A, x))
+        hashes.add("gemv_t", kernels.gemv_t(A, x[:p].copy()))
+        hashes.add("matmul", kernels.matmul(A, B))
+        S = kernels.matmul(A, np.ascontiguousarray(A.T))
+        hashes.add("cholesky", *kernels.cholesky(S), *kernels.cholesky(-S))
+        hashes.add("pivoted_cholesky", *kernels.pivoted_cholesky(S, 1e-9), *kernels.pivoted_cholesky(S, 5.0))
+        L, rhs = np.tril(A[:, :p]) + 4 * np.eye(p), B[:p]
+        for right in (rhs, rhs[:, 0].copy()):
+            hashes.add("solve_lower", kernels.solve_lower(L, right))
+            hashes.add("solve_lower_t", kernels.solve_lower_t(L, right))
+
+
+def add_integers(hashes: Hashes) -> None:
+    rng = np.random.default_rng(3)
+    ids = rng.integers(-(2**62), 2**62, 101)
+    hashes.add("philox", kernels.philox(2**63 + 5, 7, ids, 1, 2))
+    for y in (rng.integers(0, 9, 1001), rng.integers(0, 9, 1001) * 10**12):
+        found = kernels.distinct_i64(y, 100)
+        assert found is not None
+        hashes.add("distinct_i64", *found)
+        hashes.add("encode_i64", kernels.encode_i64(y, found[0][1:].copy()))
+
+
+def digest() -> dict[str, str]:
+    hashes = Hashes()
+    add_elementwise(hashes)
+    add_algebra(hashes)
+    add_integers(hashes)
+    for rng, X, pivot in blocks():
+        add_rows(hashes, rng, X, pivot)
+        add_sums(hashes, rng, X, pivot)
+    return hashes.hex()
+
+
+if __name__ == "__main__":
+    print(json.dumps({"simd": kernels.simd(), **digest()}, indent=1))
