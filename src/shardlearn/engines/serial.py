@@ -16,7 +16,7 @@ from shardlearn.core.query import Query, Transform
 from shardlearn.core.statistic import is_running
 from shardlearn.core.tree import Counter, Tree
 
-from .visit import Carried, concluded, nothing, rewritten, run_span, visits, walker
+from .visit import Versioned, concluded, nothing, rewritten, run_span, visits, walker
 
 A = TypeVar("A")
 
@@ -26,7 +26,7 @@ class SerialEngine:
     """One worker; what the other engines are compared with."""
 
     memory: int | None = None
-    _carried: dict[int, Carried] = field(default_factory=dict)
+    _carried: dict[int, dict[tuple[str, int], Versioned]] = field(default_factory=dict)
     _keys: Iterator[int] = field(default_factory=count)
 
     @property

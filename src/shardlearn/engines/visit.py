@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
@@ -18,8 +18,14 @@ from shardlearn.core.statistic import Running, Statistic, is_running, is_spread
 
 A = TypeVar("A")
 
-# Carried columns by (name, block), each with the version that they are at: a cache, any part of which may vanish.
-Carried: TypeAlias = MutableMapping[tuple[str, int], tuple[int, Mapping[str, Array]]]
+Versioned: TypeAlias = tuple[int, Mapping[str, Array]]  # carried columns, and the version that they are at
+
+
+class Carried(Protocol):
+    """Columns by (name of the carry, block): a cache, any part of which may vanish."""
+
+    def get(self, key: tuple[str, int], /) -> Versioned | None: ...
+    def __setitem__(self, key: tuple[str, int], value: Versioned, /) -> None: ...
 
 
 def rewritten(block: Block, through: Sequence[Transform]) -> Block:
@@ -33,13 +39,14 @@ def carried(block: Block, number: int, carries: Sequence[Carry], kept: Carried, 
     """The block with the columns of each carry at its version: stepped where the last version is kept, else rebuilt."""
     out = block
     for carry in carries:
-        version, before = kept.get((carry.name, number), (None, None))
-        if before is not None and version == carry.version - 1:
-            columns = carry.step(block.with_extra(carry.name, before))
+        before = kept.get((carry.name, number))
+        if before is not None and before[0] == carry.version - 1:
+            columns = carry.step(block.with_extra(carry.name, before[1]))
+            emit(CarryBuilt(carry.name, number, rebuilt=False))
         else:
             columns = carry.rebuild(block)
+            emit(CarryBuilt(carry.name, number, rebuilt=True))
         kept[carry.name, number] = carry.version, columns
-        emit(CarryBuilt(carry.name, number, rebuilt=before is None or version != carry.version - 1))
         out = out.with_extra(carry.name, columns)
     return out
 

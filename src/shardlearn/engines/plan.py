@@ -1,0 +1,217 @@
+"""What a pass needs, and how its blocks are cut into pieces: worked out before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from shardlearn.core.engine import Footprint
+from shardlearn.core.errors import MemoryLimitError
+from shardlearn.core.grid import Grid
+from shardlearn.core.rows import Ids, Range, Rows
+
+from .reading import Lane
+from .rounds import Piece
+
+MOST_IN_A_CHUNK = 8  # blocks that are read ahead by one worker
+PIECES_A_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Bytes that a pass takes at most, by what they are for; the report shows it."""
+
+    limit: int | None
+    reading: int  # readers: decode buffers
+    blocks: int  # blocks on their way from a reader to an answer
+    answers: int  # answers of blocks, and nodes that wait for their neighbours
+
+    @property
+    def need(self) -> int:
+        return self.reading + self.blocks + self.answers
+
+    @property
+    def room(self) -> int | None:
+        """What is left for cached blocks and carried columns."""
+        return None if self.limit is None else self.limit - self.need
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Pieces in the order in which they are started; those with a lane share its reader."""
+
+    pieces: tuple[Piece, ...]
+    lanes: Mapping[Piece, Lane]
+    readers: int
+    workers: int
+    account: Account
+    window: int | None = None
+
+    @property
+    def need(self) -> int:
+        return self.account.need
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a pass is asked to do, as far as pieces and memory depend on it."""
+
+    span: range  # blocks
+    cuts: Sequence[int]
+    foot: Footprint
+    workers: int
+    answer: int = 0  # bytes of one answer, at most
+    held: int = 1  # copies of a block in flight: 2 where rows are rewritten and handed on
+
+
+def span_of(rows: Rows, grid: Grid) -> range:
+    """The range of blocks outside of which no row is asked for."""
+    match rows:
+        case Range(first, last):
+            low, high = max(first, grid.first), min(last, grid.stop)
+        case Ids(ids):
+            low, high = (int(ids[0]), int(ids[-1]) + 1) if len(ids) else (0, 0)
+            low, high = max(low, grid.first), min(high, grid.stop)
+        case _:
+            return grid.blocks
+    return range(low // grid.rows, -(-high // grid.rows)) if low < high else range(0)
+
+
+def aligned_pieces(span: range, cuts: Sequence[int], size: int) -> tuple[Piece, ...]:
+    """The span cut at the first cut at or after each multiple of `size`."""
+    edges, before = [span.start], span.start
+    for cut in cuts:
+        if span.start < cut < span.stop:
+            if cut // size > before // size:
+                edges.append(cut)
+            before = cut
+    return tuple(pairwise([*edges, span.stop])) if span else ()
+
+
+def power_below(value: int) -> int:
+    """The power of two at or below; at least 1."""
+    return 1 << max(value, 1).bit_length() - 1
+
+
+def answers_held(demand: Demand, workers: int, size: int, pieces: int) -> int:
+    """Answers alive at once: counters of the workers, nodes that wait in the tree, and those that just came in."""
+    in_counters = workers * (size.bit_length() + 1)
+    in_tree = max(len(demand.span), 1).bit_length() + min(workers, pieces) + 1
+    return in_counters + in_tree
+
+
+def plan_fold(demand: Demand, limit: int | None, runs: Sequence[Piece] | None = None) -> Plan:
+    """Pieces and readers of a fold under a limit; refuses what can't be done."""
+    options = _runs(demand, runs) if runs is not None else _folds(demand)
+    return _first_that_fits(options, limit)
+
+
+def plan_stream(demand: Demand, limit: int | None) -> Plan:
+    """Pieces of a stream: in row order, with a window of blocks that may be answered before they are handed on."""
+    return _first_that_fits(_streams(demand), limit)
+
+
+def _streams(demand: Demand) -> Iterator[Plan]:
+    for workers in range(demand.workers, 0, -1):
+        for size in (1,) if demand.foot.resident else (4, 2, 1):
+            window = 2 * workers * size
+            account = Account(None, demand.foot.reader, _in_flight(demand, window + size), 0)
+            if demand.foot.resident:
+                pieces, lanes = aligned_pieces(demand.span, demand.cuts, size), dict[Piece, Lane]()
+            else:
+                pieces, lanes = _chunks(demand, 1, size)
+            yield Plan(pieces, lanes, 1, workers, account, window)
+
+
+def _folds(demand: Demand) -> Iterator[Plan]:
+    """From the fastest to the leanest."""
+    foot, most = demand.foot, demand.workers
+    even = power_below(len(demand.span) // (PIECES_A_WORKER * most))
+    if foot.resident:
+        yield _own_readers(demand, most, even)
+        for workers in range(most, 0, -1):
+            yield _own_readers(demand, workers, 1)
+        return
+    ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
+    if ranges >= 2 * most:
+        yield _own_readers(demand, most, even)
+    for readers in range(min(most, ranges), 0, -1):
+        for size in (size for size in (MOST_IN_A_CHUNK, 4, 2, 1) if size <= even):
+            yield _shared(demand, readers, most, size)
+    for workers in range(most, 0, -1):
+        yield _shared(demand, 1, workers, 1)
+
+
+def _runs(demand: Demand, runs: Sequence[Piece]) -> Iterator[Plan]:
+    for workers in range(demand.workers, 0, -1):
+        answers = (len(runs) + workers) * demand.answer
+        account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
+        yield Plan(tuple(runs), {}, workers, workers, account)
+
+
+def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
+    """Each piece is read by who computes it, block by block."""
+    pieces = aligned_pieces(demand.span, demand.cuts, size)
+    largest = max((stop - first for first, stop in pieces), default=1)
+    answers = answers_held(demand, workers, largest, len(pieces)) * demand.answer
+    # The block before is let go only when the next one is there.
+    account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
+    return Plan(pieces, {}, workers, workers, account)
+
+
+def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
+    """Readers go from worker to worker, so that one reads on while others compute."""
+    pieces, lanes = _chunks(demand, readers, size)
+    answers = answers_held(demand, workers, size, len(pieces)) * demand.answer
+    account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
+    return Plan(pieces, lanes, readers, workers, account)
+
+
+def _in_flight(demand: Demand, blocks: int) -> int:
+    return 0 if demand.foot.resident else blocks * demand.foot.block * demand.held
+
+
+def _chunks(demand: Demand, readers: int, size: int) -> tuple[tuple[Piece, ...], dict[Piece, Lane]]:
+    """Ranges between cuts, dealt to so many readers and cut at multiples of `size`, the readers taking turns."""
+    ranges = aligned_pieces(demand.span, demand.cuts, 1)
+    queues: list[list[tuple[Piece, Lane]]] = [[] for _ in range(readers)]
+    for i, (first, stop) in enumerate(ranges):
+        lane = Lane(i % readers, stop)
+        inner = aligned_pieces(range(first, stop), range(first, stop), size)
+        queues[i % readers].extend((piece, lane) for piece in inner)
+    dealt: list[tuple[Piece, Lane]] = []
+    for turn in range(max(map(len, queues), default=0)):
+        dealt.extend(queue[turn] for queue in queues if turn < len(queue))
+    return tuple(piece for piece, _ in dealt), dict(dealt)
+
+
+def _first_that_fits(options: Iterator[Plan], limit: int | None) -> Plan:
+    """Options go from the fastest to the leanest, of which there is always one."""
+    leanest: Account | None = None
+    for plan in options:
+        if limit is None or plan.account.need <= limit:
+            return replace(plan, account=replace(plan.account, limit=limit))
+        if leanest is None or plan.account.need < leanest.need:
+            leanest = plan.account
+    assert leanest is not None
+    assert limit is not None
+    raise refusal(leanest, limit)
+
+
+def refusal(least: Account, limit: int) -> MemoryLimitError:
+    """What the leanest way would take, and what to change."""
+    parts = [("one reader", least.reading), ("blocks in flight", least.blocks), ("answers", least.answers)]
+    fixes = [f"memory={int(least.need * 1.05) // 1_000_000 + 1}_000_000 or more"]
+    if least.reading + least.blocks > least.answers:
+        fixes.append("fewer columns (columns=...)")
+        fixes.append("files with smaller row groups")
+    else:
+        fixes.append("fewer features or classes, or a solver= that keeps no p x p matrix")
+    return MemoryLimitError(
+        "The memory limit is too small for this pass over the data; nothing was read.",
+        code="SL3001",
+        found=f"memory={limit:,} bytes",
+        needed=f"{least.need:,} bytes: " + ", ".join(f"{name} {nbytes:,}" for name, nbytes in parts if nbytes),
+        fix=", or ".join(fixes),
+    )

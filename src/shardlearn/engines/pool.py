@@ -1,0 +1,292 @@
+"""The one driver: asks the policy what to do, has a pool do it, and puts the answers together in the fixed tree."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import count
+from queue import Empty, SimpleQueue
+from time import monotonic, perf_counter
+from typing import Any, Protocol, TypeVar, cast
+
+from shardlearn.core.block import Block
+from shardlearn.core.engine import Blocks, Footprint, Sharded
+from shardlearn.core.errors import EngineError
+from shardlearn.core.events import (
+    AnswerDropped,
+    Emit,
+    Event,
+    PassFinished,
+    PassStarted,
+    PieceFinished,
+    PieceRetried,
+    Timed,
+)
+from shardlearn.core.grid import Grid
+from shardlearn.core.query import Query, Transform
+from shardlearn.core.tree import Node, Tree
+
+from .plan import Demand, Plan, plan_fold, plan_stream, span_of
+from .room import Room
+from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
+from .visit import concluded, nothing, run_span
+from .work import FoldTask, RunTask, StreamTask, Task, walks
+
+A = TypeVar("A")
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Where a pool's workers leave what happened; the driver looks in."""
+
+    stimuli: SimpleQueue[Stimulus] = field(default_factory=SimpleQueue)
+    events: deque[Event] = field(default_factory=deque)
+
+    def arrived(self, timeout: float) -> list[Stimulus]:
+        """What has come in; waits for something until the timeout."""
+        out: list[Stimulus] = []
+        try:
+            out.append(self.stimuli.get(timeout=timeout))
+            while True:
+                out.append(self.stimuli.get_nowait())
+        except Empty:
+            return out
+
+
+class Pool(Protocol):
+    """All that a new back end has to provide."""
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def epoch(self) -> int:
+        """Counts up when the pool was made anew, as after a fork."""
+        ...
+
+    def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
+        """Have a worker do the task, and put Done, Failed or Lost into the inbox; its events too."""
+        ...
+
+    def cancel(self, ticket: Ticket, /) -> None:
+        """Stop an attempt soon, or its worker; never waits."""
+        ...
+
+    def settle(self, tickets: Sequence[Ticket], timeout: float, /) -> None:
+        """Wait until nobody works on these any more, if that happens in time."""
+        ...
+
+    def hand_over(self, old: int, new: int, /) -> None:
+        """Blocks cached for one handle are now cached for another."""
+        ...
+
+    def forget(self, key: int, /) -> None:
+        """Drop what is kept of a handle."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is asked of a source once, when it is opened."""
+
+    cuts: Sequence[int]
+    foot: Footprint
+
+
+@dataclass(slots=True)
+class Drive:
+    """One round on a pool: yields each answer as it arrives."""
+
+    pool: Pool
+    round: Round
+    task: Callable[[Piece], Task]
+    emit: Emit
+    poll: float
+    grace: float  # seconds that workers have to notice that they were stopped
+    inbox: Inbox = field(default_factory=Inbox)
+    _away: set[Ticket] = field(default_factory=set)  # attempts that have not reported back
+
+    def answers(self) -> Generator[tuple[Piece, Any]]:
+        try:
+            yield from self._obey(self.round.start(monotonic()))
+            while not self.round.over:
+                for stimulus in (*self.inbox.arrived(self.poll), Tick()):
+                    self._away.discard(getattr(stimulus, "ticket", None))
+                    yield from self._obey(self.round.on(stimulus, monotonic()))
+                self._tell()
+        except BaseException:
+            for ticket in list(self.round.live):
+                self.pool.cancel(ticket)
+            self.pool.settle(list(self._away), self.grace)
+            raise
+        finally:
+            self._tell()
+
+    def _obey(self, commands: Sequence[Command]) -> Iterator[tuple[Piece, Any]]:
+        for command in commands:
+            match command:
+                case Submit(ticket, why):
+                    if ticket.attempt > 1:
+                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why))
+                    self._away.add(ticket)
+                    self.pool.start(ticket, self.task(ticket.range), self.inbox)
+                case Cancel(ticket):
+                    self.pool.cancel(ticket)
+                case Take(ticket, answer):
+                    yield ticket.range, answer
+                case Drop(ticket):
+                    self.emit(AnswerDropped(*ticket.range, ticket.attempt))
+                case GiveUp(_, error, raised, _) if raised and error is not None:
+                    raise error
+                case GiveUp(piece, error, _, why):
+                    raise self._gave_up(piece, why) from error
+
+    def _gave_up(self, piece: Piece, why: str) -> EngineError:
+        task, policy = self.task(piece), self.round.policy
+        grid = task.data.grid
+        blocks = run_span(grid, task.runs, task.run) if isinstance(task, RunTask) else range(*piece)
+        first, stop = grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
+        return EngineError(
+            f"A piece of work failed in each of {policy.attempts} attempts.",
+            code="SL4001",
+            where=f"rows {first:,} to {stop - 1:,} (blocks {blocks.start} to {blocks.stop - 1})",
+            found=why,
+            needed=f"one attempt that answers within {policy.deadline:g} s",
+            fix="see what the attempts say; the same call goes on where the data are readable again",
+        )
+
+    def _tell(self) -> None:
+        while self.inbox.events:
+            self.emit(self.inbox.events.popleft())
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Answers of pieces, in any order, become one: by the tree, or as they come where the order can't show."""
+
+    query: Query[Any]
+    tree: Tree[Any]
+    seconds: float = 0.0
+    _into: Any = None
+
+    def add(self, answer: Any) -> None:
+        began = perf_counter()
+        if not walks(self.query):
+            self.tree.add(answer)
+        elif answer is not None:
+            self._into = answer if self._into is None else self.query.measure.merge(self._into, answer)
+        self.seconds += perf_counter() - began
+
+    def root(self) -> Any:
+        return self._into if walks(self.query) else self.tree.root()
+
+
+@dataclass(slots=True)
+class PoolEngine:
+    """An engine over a pool of workers."""
+
+    name: str
+    pool: Pool
+    room: Room = field(default_factory=Room)
+    policy: Policy = field(default_factory=Policy)
+    workers_from: str = "argument"  # who said how many workers there are, and how much memory
+    memory_from: str = "argument"
+    poll: float = 0.05  # seconds between looks at the deadlines
+    grace: float = 10.0
+    job: int = 0
+    _opened: dict[int, Opened] = field(default_factory=dict)
+    _keys: Iterator[int] = field(default_factory=count)
+    _rounds: Iterator[int] = field(default_factory=count)
+
+    @property
+    def workers(self) -> int:
+        return self.pool.workers
+
+    @property
+    def memory(self) -> int | None:
+        return self.room.limit
+
+    def open(self, blocks: Blocks, /) -> Sharded:
+        data = Sharded(next(self._keys), blocks)
+        self._opened[data.key] = Opened(blocks.cuts(), blocks.footprint())
+        return data
+
+    def refine(self, data: Sharded, rewrite: Transform, /) -> Sharded:
+        new = Sharded(next(self._keys), data.blocks, (*data.through, rewrite))
+        self._opened[new.key] = self._opened.pop(data.key)
+        self.pool.hand_over(data.key, new.key)
+        return new
+
+    def close(self, data: Sharded, /) -> None:
+        self._opened.pop(data.key, None)
+        self.pool.forget(data.key)
+
+    def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
+        at = data[query.data]
+        emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
+        root = self._by_blocks(at, query, emit) if query.runs is None else self._by_runs(at, query, query.runs, emit)
+        answer = concluded(query.measure, nothing(at, query) if root is None else root)
+        emit(PassFinished(query.data))
+        return answer
+
+    def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
+        grid = data.grid
+        emit(PassStarted(len(grid.blocks), grid.count, "stream"))
+        demand = self._demand(data, grid.blocks, 0)
+        with self.room.reserve(lambda free: plan_stream(demand, free)) as plan:
+            drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), emit)
+            ready: dict[int, tuple[Piece, list[Block]]] = {}
+            at = grid.first_block
+            with closing(drive.answers()) as answers:
+                for piece, blocks in answers:
+                    ready[piece[0]] = piece, blocks[::-1]
+                    while at in ready:
+                        piece, waiting = ready.pop(at)
+                        while waiting:
+                            yield waiting.pop()
+                        at = piece[1]
+                        drive.inbox.stimuli.put(Passed(at))
+                        emit(finished(grid, range(*piece)))
+        emit(PassFinished("stream"))
+
+    def _by_blocks(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
+        span = span_of(query.rows, at.grid)
+        demand = self._demand(at, span, query.measure.bytes())
+        with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
+            gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
+            drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), emit)
+            for piece, answer in drive.answers():
+                gathering.add(answer)
+                emit(finished(at.grid, range(*piece)))
+            emit(Timed("merge", gathering.seconds))
+            return cast("A | None", gathering.root())
+
+    def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
+        full = [run for run in range(runs) if run_span(at.grid, runs, run)]
+        demand = self._demand(at, at.grid.blocks, query.measure.bytes())
+        pieces = [(run, run + 1) for run in full]
+        with self.room.reserve(lambda free: plan_fold(demand, free, pieces)) as plan:
+            gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
+            gathering.add([Node(0, run, None) for run in range(runs) if run not in full])
+            drive = self._drive(plan, lambda piece: RunTask(at, query, piece[0], runs), emit)
+            for piece, answer in drive.answers():
+                gathering.add(answer)
+                emit(finished(at.grid, run_span(at.grid, runs, piece[0])))
+            emit(Timed("merge", gathering.seconds))
+            return cast("A | None", gathering.root())
+
+    def _demand(self, at: Sharded, span: range, answer: int) -> Demand:
+        opened = self._opened[at.key]
+        return Demand(span, opened.cuts, opened.foot, self.workers, answer)
+
+    def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
+        number = next(self._rounds)
+        round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
+        return Drive(self.pool, round_, task, emit, self.poll, self.grace)
+
+
+def finished(grid: Grid, blocks: range) -> PieceFinished:
+    """Say that these blocks have their answer."""
+    return PieceFinished(blocks.start, blocks.stop, grid.span(blocks.stop - 1)[1] - grid.span(blocks.start)[0])

@@ -1,0 +1,104 @@
+"""One memory limit for all that goes on in a process: what passes need is reserved, what is left holds caches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Condition
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from shardlearn.core.errors import EngineError, MemoryLimitError
+
+
+class Needing(Protocol):
+    """A plan that knows how many bytes it needs."""
+
+    @property
+    def need(self) -> int: ...
+
+
+N = TypeVar("N", bound=Needing)
+
+
+@dataclass(slots=True)
+class Room:
+    """Bytes that may be added. `limit` None: no limit, and caches hold all."""
+
+    limit: int | None = None
+    patience: float = 600.0  # seconds that a pass waits for others to end
+    reserved: int = 0
+    kept: int = 0
+    evict: Callable[[int], None] = field(default=lambda _: None)  # asks caches to give back so many bytes
+    _changed: Condition = field(default_factory=Condition)
+
+    @property
+    def free(self) -> int | None:
+        """What a new pass may plan with: caches give way, other passes don't."""
+        return None if self.limit is None else self.limit - self.reserved
+
+    @contextmanager
+    def reserve(self, make: Callable[[int | None], N]) -> Iterator[N]:
+        """Hold what a plan needs; waits while other passes hold too much.
+
+        `make(free)` gives a plan that needs at most `free` bytes, or raises MemoryLimitError.
+        """
+        plan = self._taken(make)
+        try:
+            yield plan
+        finally:
+            with self._changed:
+                self.reserved = max(self.reserved - plan.need, 0)  # a forked child starts at 0
+                self._changed.notify_all()
+
+    def keep(self, nbytes: int) -> bool:
+        """Whether a cache may hold so many bytes more; they count from now on."""
+        with self._changed:
+            if self.limit is not None and self.reserved + self.kept + nbytes > self.limit:
+                return False
+            self.kept += nbytes
+            return True
+
+    def give_back(self, nbytes: int) -> None:
+        """A cache holds so many bytes less."""
+        with self._changed:
+            self.kept -= nbytes
+            self._changed.notify_all()
+
+    def reset(self) -> None:
+        """Nothing is held: the passes and caches were another process's."""
+        self.reserved = self.kept = 0
+        self._changed = Condition()
+
+    def _taken(self, make: Callable[[int | None], N]) -> N:
+        until = monotonic() + self.patience
+        with self._changed:
+            plan = self._planned(make)
+            while plan is None:
+                if monotonic() >= until:
+                    raise self._nothing_given_back()
+                self._changed.wait(min(until - monotonic(), 1.0))
+                plan = self._planned(make)
+            self.reserved += plan.need
+            over = 0 if self.limit is None else self.reserved + self.kept - self.limit
+        if over > 0:
+            self.evict(over)
+        return plan
+
+    def _planned(self, make: Callable[[int | None], N]) -> N | None:
+        try:
+            return make(self.free)
+        except MemoryLimitError:
+            if not self.reserved:
+                raise
+            make(self.limit)  # raises where it could not be done alone either
+            return None
+
+    def _nothing_given_back(self) -> EngineError:
+        return EngineError(
+            "The other fits of this process did not give back memory.",
+            code="SL4003",
+            found=f"{self.reserved:,} of {self.limit or 0:,} bytes in use, for {self.patience:g} s",
+            fix="a larger memory=, or close prediction streams that are not read to their end",
+        )
