@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol, TypeGuard, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 from .block import Block
 
@@ -17,7 +17,10 @@ class Statistic(Protocol[A]):
     `of` an empty block is the identity of `merge`, bit for bit. `merge` may reuse `left`'s memory, never `right`'s.
     """
 
-    exact: ClassVar[bool]  # True: the same bits in any order. False: floats, the fixed tree only
+    @property
+    def exact(self) -> bool:
+        """True: the same bits in any order. False: floats, the fixed tree only. A class variable, but for wrappers."""
+        ...
 
     def of(self, block: Block, /) -> A: ...
     def merge(self, left: A, right: A, /) -> A: ...
