@@ -1,0 +1,1 @@
+"""What the faces of all estimators share: parameters, one fit's session, labels, predictions, scores."""

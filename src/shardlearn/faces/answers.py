@@ -1,0 +1,112 @@
+"""Answers for new data: arrays for data in memory, `Predictions` for what streams, one score for both."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sklearn.utils.validation import check_is_fitted
+
+from shardlearn import engines
+from shardlearn.core.block import Block
+from shardlearn.core.events import ignore
+from shardlearn.core.query import Query
+from shardlearn.core.statistic import Statistic
+from shardlearn.data import Laid, Source, Spec, lay_out, open_source
+
+from .bases import BaseEstimator
+from .clean import Clean, counted
+from .names import check_count, check_names, frame_names
+from .predictions import Method, Predictions, gather
+
+A = TypeVar("A")
+
+
+def answer(estimator: BaseEstimator, title: str, of: Callable[[], Method], X: Any) -> Any:
+    """What a method answers for each row of X: an array, or `Predictions` where X is not in memory.
+
+    `of` makes the method of the fitted attributes; it is called once the estimator is known to be fitted.
+    """
+    new = NewData.of(estimator, X)
+    laid, method = new.lay_out(), of()
+
+    @contextmanager
+    def stream(keep: Sequence[str]) -> Iterator[Iterator[Block]]:
+        with counted(new.lay_out(keep=keep) if keep else laid) as rows:
+            engine = engines.current()
+            data = engine.open(rows.blocks)
+            try:
+                yield engine.stream(data, Clean(method), emit=ignore)
+            finally:
+                engine.close(data)
+
+    if laid.in_memory:
+        with stream(()) as blocks:
+            return gather(method, blocks)
+    out = Predictions(f"{new.title}.{title}", method, stream)
+    if new.opened_here:
+        weakref.finalize(out, new.source.close)  # what was unpacked goes when nobody can ask for it any more
+    return out
+
+
+def measured(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, of: Callable[[], Statistic[A]]) -> A:
+    """One statistic over all rows of X, y and weights, for scores; one pass."""
+    new = NewData.of(estimator, X)
+    measure = of()
+    try:
+        with counted(new.lay_out(y, sample_weight)) as laid:
+            engine = engines.current()
+            data = engine.open(laid.blocks)
+            try:
+                return engine.fold({"train": data}, Query(measure), emit=ignore)
+            finally:
+                engine.close(data)
+    finally:
+        if new.opened_here:
+            new.source.close()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewData:
+    """Data that a fitted model meets: its features are matched by name, in the fitted order."""
+
+    title: str
+    fitted: tuple[str, ...] | None  # names of the features, where the fit had names
+    n_features: int
+    frame: tuple[str, ...] | None  # names of the columns of a frame in memory
+    source: Source
+    opened_here: bool
+
+    @classmethod
+    def of(cls, estimator: BaseEstimator, X: Any) -> NewData:
+        check_is_fitted(estimator)
+        names = getattr(estimator, "feature_names_in_", None)
+        source = X if isinstance(X, Source) else open_source(X)
+        frame = frame_names(X) if source.in_memory and not isinstance(X, Source) else None
+        return cls(
+            type(estimator).__name__,
+            None if names is None else tuple(names),
+            int(estimator.n_features_in_),
+            None if frame is None else tuple(frame),
+            source,
+            source is not X,
+        )
+
+    def lay_out(self, y: Any = None, weight: Any = None, keep: Sequence[str] = ()) -> Laid:
+        """Rows on the grid. A frame is held to the fitted names and order, a source may hold other columns too."""
+        if self.source.in_memory:
+            taken = {name for name in (y, weight) if isinstance(name, str)}
+            found = None if self.frame is None else [name for name in self.frame if name not in taken]
+            if found is not None:
+                check_names(self.title, self.fitted, found)
+            laid = lay_out(self.source, y, weight, Spec(keep=keep))
+            check_count(self.title, self.n_features, laid.n_features)
+            if found is None:
+                check_names(self.title, self.fitted, None)
+            return laid
+        laid = lay_out(self.source, y, weight, Spec(fitted=self.fitted, keep=keep))
+        check_count(self.title, self.n_features, laid.n_features)
+        return laid

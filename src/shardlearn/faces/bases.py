@@ -1,0 +1,31 @@
+"""scikit-learn's base classes, with the few types that are used of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+
+    class BaseEstimator:
+        """Parameters, tags, representation, metadata routing."""
+
+        n_features_in_: int
+
+        _parameter_constraints: ClassVar[dict[str, list[Any]]]
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def __sklearn_tags__(self) -> Any: ...
+
+    class ClassifierMixin:
+        """Tags of a classifier."""
+
+    class RegressorMixin:
+        """Tags of a regressor."""
+
+    class MultiOutputMixin:
+        """Tags of an estimator with several targets."""
+
+else:
+    from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+
+__all__ = ["BaseEstimator", "ClassifierMixin", "MultiOutputMixin", "RegressorMixin"]

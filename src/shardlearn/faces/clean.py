@@ -1,0 +1,60 @@
+"""Values that no model takes: met on the way, counted only then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from shardlearn import engines, kernels
+from shardlearn.core.block import Block
+from shardlearn.core.errors import InputError
+from shardlearn.core.events import ignore
+from shardlearn.core.matrix import Array
+from shardlearn.core.query import Query
+from shardlearn.data import Laid, verify
+from shardlearn.statistics.survey import Survey
+
+from .predictions import Method
+
+
+class UncleanError(InputError):
+    """A block holds a value that no model takes; `counted` finds the words for it."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clean:
+    """A method that refuses rows with values that are missing or infinite."""
+
+    method: Method
+
+    def __call__(self, block: Block, /) -> Block:
+        bad_y = block.y is not None and block.y.dtype.kind == "f" and not np.isfinite(block.y).all()
+        bad_weight = block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all()
+        if bad_y or bad_weight or kernels.count_bad(block.X) is not None:
+            raise UncleanError("Input contains NaN or infinity.", code="SL2103")
+        return self.method(block)
+
+    def values(self, block: Block, /) -> Array:
+        return self.method.values(block)
+
+    def columns(self, block: Block, /) -> Mapping[str, Array]:
+        return self.method.columns(block)
+
+
+@contextmanager
+def counted(laid: Laid) -> Iterator[Laid]:
+    """Bad values are met on the way; only then is all data counted, for an error that says everything."""
+    try:
+        yield laid
+    except UncleanError:
+        engine = engines.current()
+        data = engine.open(laid.blocks)
+        try:
+            survey = engine.fold({"train": data}, Query(Survey(laid)), emit=ignore)
+        finally:
+            engine.close(data)
+        verify.check(laid, survey)
+        raise

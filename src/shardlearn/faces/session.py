@@ -1,0 +1,166 @@
+"""One fit from data to attributes: laid out, opened, checked, solved, published once, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from shardlearn import engines
+from shardlearn.core.engine import Engine, Sharded
+from shardlearn.core.errors import InputError, Interrupted
+from shardlearn.core.events import ColumnsIgnored, FitFinished, FitStarted, SolverChosen
+from shardlearn.core.query import Query, Transform
+from shardlearn.core.solver import AnySolver, State, Status
+from shardlearn.core.statistic import Statistic
+from shardlearn.data import Laid, Source, lay_out, verify
+from shardlearn.observe import Watch, watch
+from shardlearn.run import run
+from shardlearn.solvers.problem import Shape
+from shardlearn.statistics.survey import Survey
+
+from .bases import BaseEstimator
+from .beside import Beside
+from .names import fitted_names
+
+A = TypeVar("A")
+
+
+@dataclass(slots=True)
+class Session:
+    """What a face needs of its fit; the attributes that it publishes are set once, at the end."""
+
+    name: str
+    engine: Engine
+    watched: Watch
+    laid: Laid
+    data: Sharded
+    first: Sequence[Any] = ()  # answers of the statistics that rode along on the first pass
+    stopped: bool = False  # by Ctrl-C or on request: the model is that of the last whole round
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> Shape:
+        """What solvers know of the data."""
+        return Shape(self.laid.grid, self.laid.n_features, self.laid.sparse)
+
+    def fold(self, measure: Statistic[A]) -> A:
+        """One statistic of all rows."""
+        return self.engine.fold({"train": self.data}, Query(measure), emit=self.watched.emit)
+
+    def refine(self, rewrite: Transform) -> None:
+        """Rewrite the rows from here on."""
+        self.data = self.engine.refine(self.data, rewrite)
+
+    def solve(self, solver: AnySolver, problem: Any, *, seed: int | None = None, rounds: int | None = None) -> Any:
+        """Run a solver. On Ctrl-C: the state after the last whole round, if there was one."""
+        last: list[State] = []
+
+        def after(state: State) -> bool:
+            last[:] = [state]
+            return self.watched.after()
+
+        self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds))
+        try:
+            run(solver, problem, {"train": self.data}, self.engine, after=after, emit=self.watched.emit)
+        except KeyboardInterrupt:
+            if not last:
+                raise
+            self.stopped = True
+        self.stopped |= last[0].status is Status.RUNNING
+        return last[0]
+
+    def publish(self, **attributes: Any) -> None:
+        """What `fit` learned; None for an attribute that this fit does not have."""
+        self.attributes |= attributes
+
+
+@contextmanager
+def fitting(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    also: Sequence[Statistic[Any]] = (),
+    verbose: int = 0,
+) -> Iterator[Session]:
+    """The one way in which a face fits; `also` are exact statistics that ride along on the first pass.
+
+    Raises `Interrupted` at the end when the solver was stopped before it was done, after the attributes are set.
+    """
+    name = type(estimator).__name__
+    if y is None:
+        raise InputError(
+            f"This {name} estimator requires y to be passed, but the target y is None.",
+            code="SL2313",
+            needed="y as an array, or the name of a column",
+        )
+    engine = engines.current()
+    try:
+        with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
+            session = Session(name, engine, watched, laid, data)
+            try:
+                check(session, also)
+                yield session
+            finally:
+                engine.close(session.data)
+            watched.emit(FitFinished(name, interrupted=session.stopped))
+    except KeyboardInterrupt as stop:
+        raise stop if isinstance(stop, Interrupted) else nothing_fitted(name) from None
+    names = fitted_names(X, laid)
+    session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
+    set_attributes(estimator, session.attributes)
+    if session.stopped:
+        raise Interrupted(f"{name} was stopped: it holds the model of the last whole round")
+
+
+@contextmanager
+def opened(engine: Engine, X: Any, y: Any, weight: Any, watched: Watch) -> Iterator[tuple[Laid, Sharded]]:
+    """Rows laid out and opened; what was unpacked for them alone is removed at the end."""
+    laid = lay_out(X, y, weight)
+    try:
+        yield laid, engine.open(laid.blocks)
+    finally:
+        if not isinstance(X, Source):
+            laid.source.close()
+
+
+def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
+    """The first pass: exact counts of what is wrong with the data, so the error is the same for any workers."""
+    laid, engine, emit = session.laid, session.engine, session.watched.emit
+    emit(
+        FitStarted(
+            session.name,
+            laid.rows,
+            laid.n_features,
+            laid.grid.count * laid.n_features * (4 if laid.dtype == "float32" else 8),
+            engine.name,
+            engine.workers,
+            engine.memory,
+            laid.source.label,
+        )
+    )
+    if laid.ignored:
+        emit(ColumnsIgnored(laid.ignored))
+    survey, *session.first = session.fold(Beside((Survey(laid), *also)))
+    verify.check(laid, survey)
+
+
+def is_fitted_name(name: str) -> bool:
+    """Whether an attribute is one that `fit` sets."""
+    return name.endswith("_") and not name.startswith("_")
+
+
+def set_attributes(estimator: BaseEstimator, attributes: dict[str, Any]) -> None:
+    """All fitted attributes at once: those of an earlier fit go, those that are None are left out."""
+    for old in [name for name in vars(estimator) if is_fitted_name(name)]:
+        delattr(estimator, old)
+    for name, value in attributes.items():
+        if value is not None:
+            setattr(estimator, name, value)
+
+
+def nothing_fitted(name: str) -> Interrupted:
+    return Interrupted(f"{name} was stopped before its first round had ended: it is as it was before")
