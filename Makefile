@@ -2,7 +2,7 @@
 # make test       format, lint, types, layers, size budgets, tests and coverage
 # make test-all   the same with the slow suites; a skipped test is a failure
 # make bench      speed beside other libraries, one table
-# make build, make lint, make stub, make clean
+# make build, make lint, make stub, make docs, make clean
 #
 # Each creates .venv and installs what it needs. PYTHON=... names the interpreter, 3.11 or newer.
 
@@ -11,7 +11,7 @@ PY := $(VENV)/bin/python
 MAKEFLAGS += --no-print-directory
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench build lint stub clean FORCE
+.PHONY: help demo test test-all bench build lint stub docs clean FORCE
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -72,6 +72,9 @@ bench: .make/bench
 stub: .make/build
 	$(PY) -m nanobind.stubgen -q -m shardlearn._native -o src/shardlearn/_native.pyi
 	$(PY) -m ruff format --quiet src/shardlearn/_native.pyi
+
+docs: .make/build
+	$(PY) scripts/docs.py
 
 clean:
 	rm -rf $(VENV) .make build dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
