@@ -10,7 +10,7 @@ import numpy as np
 
 from shardlearn.core.errors import InputError, InputTypeError
 
-from . import refusals
+from . import files, refusals
 from .source import Source
 from .spec import Missing, Spec
 
@@ -58,7 +58,20 @@ def open_source(
     spec = Spec(columns=columns, drop_columns=tuple(drop_columns), dtype=dtype, missing=missing)
     if isinstance(data, Source):
         return data
+    if files.is_path(data):
+        return _open_files(data, format, spec)
     return _adapter(data)(data, spec)
+
+
+def _open_files(data: Any, format: str | None, spec: Spec) -> Source:
+    found = files.find(data)
+    kind = files.format_of(found, format)
+    name = found[0].shown if len(found) == 1 else f"{found[0].shown} and {len(found) - 1:,} more files"
+    if kind == "parquet":
+        from .parquet import open_parquet
+
+        return open_parquet(found, name, spec)
+    raise refusals.unknown_kind(kind)
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:

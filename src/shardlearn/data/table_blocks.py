@@ -124,9 +124,12 @@ class Filling:
     positions: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.positions = {name: i for i, name in enumerate(self.schema.names)}
-        self.features = packer(self.schema, [self.positions[c.name] for c in self.blocks.roles.features])
+        self._pack_by(self.schema)
         self._begin()
+
+    def _pack_by(self, schema: Any) -> None:
+        self.positions = {name: i for i, name in enumerate(schema.names)}
+        self.features = packer(schema, [self.positions[c.name] for c in self.blocks.roles.features])
 
     def _begin(self) -> None:
         start, stop = self.blocks.grid.span(self.number)
@@ -137,6 +140,9 @@ class Filling:
 
     def take(self, batch: Any) -> Iterator[tuple[int, Block]]:
         """Pack a batch; give the blocks that became full."""
+        if not batch.schema.equals(self.schema):  # another file, with other integers
+            self.schema = batch.schema
+            self._pack_by(batch.schema)
         exported, at = self.features.export(batch), 0
         while at < batch.num_rows:
             n = min(batch.num_rows - at, len(self.X) - self.filled)
