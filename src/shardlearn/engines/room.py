@@ -38,6 +38,11 @@ class Room:
         """What a new pass may plan with: caches give way, other passes don't."""
         return None if self.limit is None else self.limit - self.reserved
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is held."""
+        return not (self.reserved or self.kept)
+
     @contextmanager
     def reserve(self, make: Callable[[int | None], N]) -> Iterator[N]:
         """Hold what a plan needs; waits while other passes hold too much.

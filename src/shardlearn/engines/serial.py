@@ -16,7 +16,10 @@ from shardlearn.core.query import Query, Transform
 from shardlearn.core.statistic import is_running
 from shardlearn.core.tree import Counter, Tree
 
-from .visit import Versioned, concluded, nothing, rewritten, run_span, visits, walker
+from .plan import Demand, plan_fold
+from .room import Room
+from .shelf import Shelf
+from .visit import concluded, nothing, rewritten, run_span, visits, walker
 
 A = TypeVar("A")
 
@@ -25,8 +28,10 @@ A = TypeVar("A")
 class SerialEngine:
     """One worker; what the other engines are compared with."""
 
-    memory: int | None = None
-    _carried: dict[int, dict[tuple[str, int], Versioned]] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
+    workers_from: str = "serial"
+    memory_from: str = "argument"
+    _carried: dict[int, Shelf] = field(default_factory=dict)
     _keys: Iterator[int] = field(default_factory=count)
 
     @property
@@ -37,6 +42,10 @@ class SerialEngine:
     def workers(self) -> int:
         return 1
 
+    @property
+    def memory(self) -> int | None:
+        return self.room.limit
+
     def open(self, blocks: Blocks, /) -> Sharded:
         return self._opened(Sharded(next(self._keys), blocks))
 
@@ -45,21 +54,25 @@ class SerialEngine:
         return self._opened(Sharded(next(self._keys), data.blocks, (*data.through, rewrite)))
 
     def close(self, data: Sharded, /) -> None:
-        self._carried.pop(data.key, None)
+        self._carried.pop(data.key, Shelf(self.room)).forget()
 
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
-        root = self._in_order(at, query, emit) if query.runs is None else self._along_runs(at, query, query.runs, emit)
+        demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, query.measure.bytes())
+        with self.room.reserve(lambda free: plan_fold(demand, free)):
+            root = self._in_order(at, query, emit) if query.runs is None else self._along_runs(at, query, emit)
         emit(PassFinished(query.data))
         return concluded(query.measure, nothing(at, query) if root is None else root)
 
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
+        emit(PassStarted(len(data.grid.blocks), data.grid.count, "stream"))
         for _, block in data.blocks.read(data.grid.blocks, emit=emit):
             yield rows(rewritten(block, data.through))
+        emit(PassFinished("stream"))
 
     def _opened(self, data: Sharded) -> Sharded:
-        self._carried[data.key] = {}
+        self._carried[data.key] = Shelf(self.room)
         return data
 
     def _in_order(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
@@ -81,7 +94,8 @@ class SerialEngine:
         tree.add(counter.finish(grid.stop_block))
         return tree.root()
 
-    def _along_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
+    def _along_runs(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
+        runs = query.runs or 0
         counter = Counter(query.measure.merge, 0)
         for run in range(runs):
             counter.push(run, self._walk(at, query, run_span(at.grid, runs, run), None, emit))
