@@ -19,6 +19,7 @@ class Logistic:
     fused: ClassVar[int | None] = 1
     bound: ClassVar[float | None] = 0.25
     codes: ClassVar[bool] = False  # any target between the two classes has a meaning
+    shiftable: ClassVar[bool] = False
     domain: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def value(self, y: Array, z: Floats, /) -> Floats:

@@ -18,6 +18,7 @@ class Loss(Protocol):
     fused: ClassVar[int | None]  # number of the native pass that computes value, slope and gradient at once
     bound: ClassVar[float | None]  # curvature in each output is never larger; None: it has no bound
     codes: ClassVar[bool]  # targets are class codes 0 .. k - 1, (n,)
+    shiftable: ClassVar[bool]  # adding one number to all outputs changes nothing
     domain: ClassVar[tuple[float, float]]  # of a target that is no code; both ends belong to it
 
     def value(self, y: Array, z: Floats, /) -> Floats:

@@ -19,6 +19,7 @@ class Multinomial:
     fused: ClassVar[int | None] = 2
     bound: ClassVar[float | None] = 0.5
     codes: ClassVar[bool] = True
+    shiftable: ClassVar[bool] = True
     domain: ClassVar[tuple[float, float]] = (0.0, np.inf)
 
     def value(self, y: Array, z: Floats, /) -> Floats:

@@ -21,6 +21,7 @@ class Poisson:
     fused: ClassVar[int | None] = 3
     bound: ClassVar[float | None] = None
     codes: ClassVar[bool] = False
+    shiftable: ClassVar[bool] = False
     domain: ClassVar[tuple[float, float]] = (0.0, np.inf)
 
     def value(self, y: Array, z: Floats, /) -> Floats:

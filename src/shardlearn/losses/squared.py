@@ -20,6 +20,7 @@ class Squared:
     fused: ClassVar[int | None] = 0
     bound: ClassVar[float | None] = 1.0
     codes: ClassVar[bool] = False
+    shiftable: ClassVar[bool] = False
     domain: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
 
     def value(self, y: Array, z: Floats, /) -> Floats:

@@ -25,7 +25,7 @@ from . import linesearch
 from .frame import Evaluation, evaluate, from_frame, inner, sums_at, to_frame
 from .linesearch import Search, Verdict
 from .metric import Metric, bounded, solve, unsteady
-from .problem import Glm
+from .problem import Glm, Start
 
 MEMORY = 10
 
@@ -108,10 +108,11 @@ class Lbfgs:
         return sampled(problem, state, center, second)
 
 
-def begin(problem: Glm) -> LbfgsState:
+def begin(problem: Glm, start: Start | None = None, iterations: int = 0) -> LbfgsState:
     """The state before the first round."""
     phase = Phase.PIVOT if problem.intercept and not problem.shape.sparse else Phase.SAMPLE
-    return LbfgsState(problem.first.W, problem.first.b, phase)
+    first = problem.first if start is None else start
+    return LbfgsState(first.W, first.b, phase, iterations=iterations)
 
 
 def sample(problem: Glm) -> Rows:
@@ -155,7 +156,7 @@ def pivoted(state: LbfgsState, sums: MomentSums) -> LbfgsState:
 
 def sampled(problem: Glm, state: LbfgsState, center: Floats | None, second: Floats) -> LbfgsState:
     """After the rows of the metric: the frame is known now."""
-    theta = to_frame(problem, center, problem.first)
+    theta = to_frame(problem, center, Start(state.W, state.b))
     return replace(state, phase=Phase.DESCENT, center=center, second=second, theta=theta)
 
 

@@ -41,6 +41,7 @@ PATIENCE = 12  # evaluations before the metric is made again
 LARGEST_SHARPENED = 1 << 24  # numbers in the metrics of all outputs together
 
 Answer = MomentSums | kernels.GramSums | LossSums | CurvatureSums
+Question = Query[MomentSums] | Query[kernels.GramSums] | Query[LossSums] | Query[CurvatureSums]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,7 @@ class PreconditionedLbfgs:
     def init(self, problem: Glm, /) -> LbfgsState:
         return begin(problem)
 
-    def ask(
-        self, problem: Glm, state: LbfgsState, /
-    ) -> Query[MomentSums] | Query[LossSums] | Query[kernels.GramSums] | Query[CurvatureSums]:
+    def ask(self, problem: Glm, state: LbfgsState, /) -> Question:
         if state.phase is Phase.SAMPLE:
             gram = Gram(problem.shape.features, 0, kernel_pivot(problem, state))
             return Query(gram, rows=sample(problem), runs=RUNS)
