@@ -69,7 +69,7 @@ class Picture:
         guess = max(at_first, self.rounds + 1)
         if self.rounds > 1 and gradient and goal and self.first_gradient and gradient < self.first_gradient:
             fell = math.log(self.first_gradient / gradient) / (self.rounds - 1)
-            guess = self.rounds + math.ceil(max(math.log(gradient / goal), 0.0) / fell)
+            guess = self.rounds + math.ceil(max(math.log(gradient / goal), 0.0) / fell - 0.01)
         return max(min(guess, most), self.rounds, 1)
 
     def fraction(self) -> float:

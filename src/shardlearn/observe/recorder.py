@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,13 +28,19 @@ class Recorder:
     engine: str = ""
     workers: int = 1
     memory: int | None = None
+    threads: str = ""
+    memory_from: str = ""
     _facts: dict[str, object] = field(default_factory=dict)
     _phases: dict[str, float] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
-    _begin: float = field(default_factory=monotonic)
+    clock: Callable[[], float] = monotonic
+    _begin: float = field(init=False)
     _end: float | None = None
     _started: str = field(default_factory=lambda: _now())
     peak: Peak = field(default_factory=Peak)
+
+    def __post_init__(self) -> None:
+        self._begin = self.clock()
 
     def __call__(self, event: Event, /) -> None:
         match event:
@@ -65,7 +72,9 @@ class Recorder:
             case ev.FitStarted():
                 self.engine, self.workers, self.memory = event.engine, event.workers, event.memory
                 self._facts |= {"rows": event.rows, "features": event.features, "bytes": event.data_bytes}
-                self._facts |= {name: getattr(event, name) for name in ("source", "threads", "memory_from")}
+                self._facts["source"] = event.source
+                self.threads = event.threads or self.threads
+                self.memory_from = event.memory_from or self.memory_from
             case ev.SolverChosen(solver, seed, _):
                 self._facts |= {"solver": solver, "seed": seed}
             case ev.RowsDropped(rows, columns, why):
@@ -73,20 +82,22 @@ class Recorder:
             case ev.ColumnsIgnored(names):
                 self._facts["ignored_columns"] = names
             case ev.FitFinished(_, interrupted):
-                self._end = monotonic()
+                self._end = self.clock()
                 if interrupted:
                     self._facts["status"] = "interrupted"
 
     def report(self) -> Report:
         """What is known now; the clock stops at `FitFinished`."""
         self.peak.look(at_once=True)
-        seconds = (self._end or monotonic()) - self._begin
+        seconds = (self.clock() if self._end is None else self._end) - self._begin
         values: dict[str, object] = {
             **self._facts,
             **self._counts,
             "engine": self.engine,
             "workers": self.workers,
+            "threads": self.threads,
             "memory_limit": self.memory,
+            "memory_from": self.memory_from,
             "memory_peak": self.peak.added,
             "seconds": seconds,
             "phases": self._by_phase(seconds),

@@ -19,6 +19,8 @@ from .progress import QUIET, Progress, free_slot, summary, take_slot, to_stderr
 from .recorder import Recorder
 from .report import Report
 
+WHO = ("workers_from", "memory_from")  # engines that know it say who decided
+
 
 class Runs(Protocol):
     """What is asked of an engine."""
@@ -69,7 +71,7 @@ def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
     The progress line (for fits of more than 2 seconds; `verbose` > 0: at once, and a line each round) is gone at the
     end of the block. An interrupt that passes through is noted in the report.
     """
-    recorder = Recorder(estimator, engine.name, engine.workers, engine.memory)
+    recorder = Recorder(estimator, engine.name, engine.workers, engine.memory, *(_said(engine, who) for who in WHO))
     with showing(estimator, recorder, verbose) as show:
         watched = Watch(recorder, show)
         try:
@@ -80,10 +82,14 @@ def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
         watched.finish()
 
 
+def _said(engine: Runs, what: str) -> str:
+    return str(getattr(engine, what, ""))
+
+
 @contextmanager
 def showing(estimator: str, recorder: Recorder, verbose: int) -> Iterator[Emit]:
     """The observer that draws, for the one fit that may; it looks away for all others."""
-    if not getattr(config, "progress", lambda: True)() or not take_slot():
+    if not config.progress() or not take_slot():
         yield ignore
         return
     progress = Progress(
