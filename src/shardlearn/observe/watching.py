@@ -19,8 +19,6 @@ from .progress import QUIET, Progress, free_slot, summary, take_slot, to_stderr
 from .recorder import Recorder
 from .report import Report
 
-WHO = ("workers_from", "memory_from")  # engines that know it say who decided
-
 
 class Runs(Protocol):
     """What is asked of an engine."""
@@ -71,7 +69,8 @@ def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
     The progress line (for fits of more than 2 seconds; `verbose` > 0: at once, and a line each round) is gone at the
     end of the block. An interrupt that passes through is noted in the report.
     """
-    recorder = Recorder(estimator, engine.name, engine.workers, engine.memory, *(_said(engine, who) for who in WHO))
+    threads, memory_from = _said(engine, "workers_from"), _said(engine, "memory_from")
+    recorder = Recorder(estimator, engine.name, engine.workers, engine.memory, threads, memory_from)
     with showing(estimator, recorder, verbose) as show:
         watched = Watch(recorder, show)
         try:
@@ -83,6 +82,7 @@ def watch(estimator: str, engine: Runs, verbose: int = 0) -> Iterator[Watch]:
 
 
 def _said(engine: Runs, what: str) -> str:
+    """Who decided something, where the engine knows."""
     return str(getattr(engine, what, ""))
 
 
