@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from shardlearn.core.block import Block
 from shardlearn.core.errors import InputError, ParameterError
 from shardlearn.core.matrix import Array, Floats, Ints
+from shardlearn.data.target import as_array
 
 from .session import Session
 
@@ -162,10 +163,10 @@ def from_mapping(class_weight: Mapping[Any, float], classes: Array) -> Floats:
 
 def one_column(y: Any) -> Any:
     """Labels as one column; a column vector is flattened, with scikit-learn's warning."""
-    if y is None or isinstance(y, str) or np.ndim(y) < 2:
+    if y is None or isinstance(y, str) or as_array(y).ndim != 2:
         return y
     try:
-        return column_or_1d(y, warn=True)
+        return column_or_1d(as_array(y), warn=True)
     except ValueError as error:
         raise InputError(str(error), code="SL2315", where="y", needed="one label a row") from None
 

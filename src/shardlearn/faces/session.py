@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from shardlearn import engines
 from shardlearn.core.engine import Engine, Sharded
 from shardlearn.core.errors import InputError, Interrupted
-from shardlearn.core.events import ColumnsIgnored, FitFinished, FitStarted, SolverChosen
+from shardlearn.core.events import ColumnsIgnored, FitFinished, FitStarted, RowsDropped, SolverChosen
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.solver import AnySolver, State, Status
 from shardlearn.core.statistic import Statistic
@@ -27,12 +27,21 @@ from .names import fitted_names
 A = TypeVar("A")
 
 
+class Placed(Engine, Protocol):
+    """An engine that knows who said how many workers and how much memory."""
+
+    @property
+    def workers_from(self) -> str: ...
+    @property
+    def memory_from(self) -> str: ...
+
+
 @dataclass(slots=True)
 class Session:
     """What a face needs of its fit; the attributes that it publishes are set once, at the end."""
 
     name: str
-    engine: Engine
+    engine: Placed
     watched: Watch
     laid: Laid
     data: Sharded
@@ -140,12 +149,17 @@ def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
             engine.workers,
             engine.memory,
             laid.source.label,
+            threads=engine.workers_from,
+            memory_from=engine.memory_from,
         )
     )
     if laid.ignored:
         emit(ColumnsIgnored(laid.ignored))
-    survey, *session.first = session.fold(Beside((Survey(laid), *also)))
-    verify.check(laid, survey)
+    found, *session.first = session.fold(Beside((Survey(laid), *also)))
+    if found.dropped:
+        by = zip(laid.columns, found.dropped_by.tolist(), strict=True)
+        emit(RowsDropped(found.dropped, {name: count for name, count in by if count}))
+    verify.check(laid, found)
 
 
 def is_fitted_name(name: str) -> bool:

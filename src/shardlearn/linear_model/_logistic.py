@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from shardlearn.core.errors import ParameterError
+from shardlearn.core.matrix import Floats
 from shardlearn.core.solver import AnySolver, Status
 from shardlearn.faces.labels import DistinctLabels, classify, one_column
 from shardlearn.faces.parameters import check_parameters, refuse
@@ -201,8 +202,8 @@ class LogisticRegression(LinearClassifier):
             state = fit.solve(self._solver(problem), problem, rounds=int(self.max_iter))
             fit.publish(
                 classes_=classes,
-                coef_=np.array(state.W),
-                intercept_=np.array(state.b),
+                coef_=settled(state.W),
+                intercept_=settled(state.b[:, None])[:, 0],
                 n_iter_=np.array([state.iterations], np.int32),
             )
             self._warn(state)
@@ -282,3 +283,14 @@ class LogisticRegression(LinearClassifier):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def settled(values: Floats) -> Floats:
+    """A constant added to all classes changes no probability: of all equal models, the one whose sum is zero."""
+    if len(values) == 1:
+        return np.array(values)
+    total = np.zeros(values.shape[1])
+    for row in values:
+        total = total + row
+    out: Floats = values - total / len(values)
+    return out

@@ -74,7 +74,8 @@ class Probabilities:
         return answered(block, code=codes(z), p=log_probabilities(z) if self.log else probabilities(z))
 
     def values(self, block: Block, /) -> Array:
-        return block.extra["out/p"]
+        out: Array = block.extra["out/p"]
+        return out
 
     def columns(self, block: Block, /) -> Mapping[str, Array]:
         head = "log_probability" if self.log else "probability"
