@@ -1,5 +1,6 @@
 """Data: sources, their schema, and their rows as blocks on the grid."""
 
+from . import verify
 from .layout import Laid, lay_out
 from .opening import open_source
 from .source import Source
@@ -7,4 +8,4 @@ from .spec import Spec
 
 read = open_source
 
-__all__ = ["Laid", "Source", "Spec", "lay_out", "open_source", "read"]
+__all__ = ["Laid", "Source", "Spec", "lay_out", "open_source", "read", "verify"]

@@ -48,6 +48,11 @@ class Laid:
     def rows(self) -> int:
         return self.blocks.grid.count
 
+    @property
+    def file_starts(self) -> list[int]:
+        """First row id of each file; none for data in memory."""
+        return [int(start) + self.grid.first for start in self.source.files().starts]
+
     def empty(self) -> Block:
         return self.blocks.empty()
 

@@ -19,7 +19,7 @@ from .source import Files, Source
 def place(files: Files, column: str, row: int, rows: int, in_files: int) -> str:
     """`sales.parquet, column "income"; first at row 1,204,311 (8,412 rows in 3 files)`; rows count from 0 in a file."""
     at = files.place(row)
-    where = f'{at.file}, column "{column}"' if at.file else f'column "{column}"'
+    where = f"{at.file}, {column}" if at.file else column
     many = f" in {in_files:,} files" if in_files > 1 else ""
     return f"{where}; first at row {at.row:,} ({rows:,} row{'s' if rows != 1 else ''}{many})"
 
@@ -38,10 +38,10 @@ def large_integers(source: Source, columns: Sequence[str], first: int) -> InputE
             found.add(np.flatnonzero((values > EXACT) | (values < -EXACT)) + at, source.files())
             at += batch.num_rows
         if found.rows:
-            places.append(place(source.files(), name, found.first, found.rows, len(found.files)))
+            places.append(place(source.files(), f'column "{name}"', found.first, found.rows, len(found.files)))
     error = refusals.integer_too_large(
         "X",
-        f"{len(places):,} column{'s' if len(places) != 1 else ''} with such values",
+        several(len(places), "column") + " with such values",
         "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
     )
     return InputError(
@@ -59,11 +59,16 @@ def missing_labels(source: Source, column: str, first: int) -> InputError:
     return InputError(
         "Input y contains NaN.",
         code="SL2301",
-        where=place(source.files(), column, found.first, found.rows, len(found.files)),
-        found=f"{found.rows:,} missing values",
+        where=place(source.files(), f'column "{column}"', found.first, found.rows, len(found.files)),
+        found=several(found.rows, "missing value"),
         needed="a value of y in every row",
         fix='missing="drop" (--missing drop) leaves such rows out',
     )
+
+
+def several(count: int, what: str) -> str:
+    """`1 missing value`, `8,412 missing values`."""
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
 def lines(places: Sequence[str]) -> str:

@@ -1,0 +1,165 @@
+"""What is wrong with the data: exact counts and first rows of bad values, the same for any number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
+from itertools import pairwise
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shardlearn import kernels
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Array, Ints, slice_rows
+
+NEVER = np.iinfo(np.int64).max  # first row of what was not found
+MOST_FLAGS = 1 << 17  # columns x files up to which files are counted
+
+
+class Surveyed(Protocol):
+    """What a survey must know of the data."""
+
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def file_starts(self) -> Sequence[int]:
+        """First row id of each file; empty for data in memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Bad values of one sort, by column."""
+
+    count: Ints  # (c,)
+    first: Ints  # (c,) row id of the first one, or NEVER
+    files: NDArray[np.bool_]  # (c, f) in which files; f is 0 where files are not counted
+
+    def take(self, count: Ints, first: Ints, ids: Ints) -> None:
+        """Fill in what one block has, by its row positions."""
+        found = np.flatnonzero(count)
+        self.count[found] = count[found]
+        self.first[found] = ids[first[found]]
+
+    def merge(self, other: Bad) -> Bad:
+        return Bad(
+            self.count + other.count, np.minimum(self.first, other.first), np.logical_or(self.files, other.files)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer of a survey."""
+
+    rows: int  # that are left
+    dropped: int  # rows left out because of missing values
+    dropped_by: Ints  # (c,) by column, in the order of `Laid.columns`; a row may count in several
+    missing: Bad  # of X
+    infinite: Bad
+    y_missing: Bad  # of all columns of y together
+    y_infinite: Bad
+    weight_missing: Bad
+    weight_infinite: Bad
+    weight_negative: Bad
+    weight_positive: int  # rows with a weight above zero; without weights, all rows
+    y_least: float  # inf where y is absent or no number
+    y_largest: float
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Counts bad values; at memory speed where there are none."""
+
+    laid: InitVar[Surveyed]
+    p: int = field(init=False)
+    starts: Ints = field(init=False)  # (f,)
+    exact: ClassVar[bool] = True
+
+    def __post_init__(self, laid: Surveyed) -> None:
+        starts = np.asarray(laid.file_starts, np.int64)
+        object.__setattr__(self, "p", laid.n_features)
+        object.__setattr__(self, "starts", starts if self.p * len(starts) <= MOST_FLAGS else starts[:0])
+
+    def of(self, block: Block, /) -> Findings:
+        ids = block.row_ids()
+        missing, infinite = self._features(block, ids)
+        y, weight = block.y, block.weight
+        number = y is not None and y.dtype.kind in "fi" and y.size > 0
+        negative = np.zeros(0, np.bool_) if weight is None else weight < 0
+        return Findings(
+            rows=block.n,
+            dropped=0 if block.dropped is None else block.dropped.rows,
+            dropped_by=np.zeros(0, np.int64) if block.dropped is None else block.dropped.columns,
+            missing=missing,
+            infinite=infinite,
+            y_missing=self._column(y, np.isnan, ids),
+            y_infinite=self._column(y, np.isinf, ids),
+            weight_missing=self._column(weight, np.isnan, ids),
+            weight_infinite=self._column(weight, np.isinf, ids),
+            weight_negative=self._rows(ids[: len(negative)][negative]),
+            weight_positive=block.n if weight is None else int(np.count_nonzero(weight > 0)),
+            y_least=float(y.min()) if number and y is not None else np.inf,
+            y_largest=float(y.max()) if number and y is not None else -np.inf,
+        )
+
+    def merge(self, left: Findings, right: Findings, /) -> Findings:
+        one, other = left.dropped_by, right.dropped_by
+        return Findings(
+            rows=left.rows + right.rows,
+            dropped=left.dropped + right.dropped,
+            dropped_by=one + other if len(one) and len(other) else (one if len(one) else other),
+            missing=left.missing.merge(right.missing),
+            infinite=left.infinite.merge(right.infinite),
+            y_missing=left.y_missing.merge(right.y_missing),
+            y_infinite=left.y_infinite.merge(right.y_infinite),
+            weight_missing=left.weight_missing.merge(right.weight_missing),
+            weight_infinite=left.weight_infinite.merge(right.weight_infinite),
+            weight_negative=left.weight_negative.merge(right.weight_negative),
+            weight_positive=left.weight_positive + right.weight_positive,
+            y_least=float(np.minimum(left.y_least, right.y_least)),
+            y_largest=float(np.maximum(left.y_largest, right.y_largest)),
+        )
+
+    def bytes(self) -> int:
+        return 2 * self.p * (16 + len(self.starts)) + 8 * (self.p + 2) + 5 * (16 + len(self.starts)) + 64
+
+    def _features(self, block: Block, ids: Ints) -> tuple[Bad, Bad]:
+        missing, infinite = self._none(self.p), self._none(self.p)
+        bad = kernels.count_bad(block.X) if block.n else None
+        if bad is None:
+            return missing, infinite
+        missing.take(bad.nan_count, bad.first_nan, ids)
+        infinite.take(bad.inf_count, bad.first_inf, ids)
+        cuts = [*np.searchsorted(ids, self.starts).tolist(), block.n]  # where each file begins in this block
+        for number, (start, stop) in enumerate(pairwise(cuts)):
+            piece = kernels.count_bad(slice_rows(block.X, start, stop)) if stop > start else None
+            if piece is not None:
+                missing.files[:, number] = piece.nan_count > 0
+                infinite.files[:, number] = piece.inf_count > 0
+        return missing, infinite
+
+    def _none(self, columns: int) -> Bad:
+        return Bad(
+            np.zeros(columns, np.int64),
+            np.full(columns, NEVER, np.int64),
+            np.zeros((columns, len(self.starts)), np.bool_),
+        )
+
+    def _column(self, values: Array | None, test: np.ufunc, ids: Ints) -> Bad:
+        """Of y or weight; a row of y with k columns counts once."""
+        if values is None or values.dtype.kind != "f":
+            return self._none(1)
+        hit = test(values)
+        if not hit.any():
+            return self._none(1)
+        return self._rows(ids[hit if hit.ndim == 1 else hit.any(axis=1)])
+
+    def _rows(self, ids: Ints) -> Bad:
+        out = self._none(1)
+        if len(ids):
+            out.count[0], out.first[0] = len(ids), ids[0]
+            if len(self.starts):
+                out.files[0, np.searchsorted(self.starts, ids, side="right") - 1] = True
+        return out
