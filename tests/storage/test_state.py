@@ -20,6 +20,7 @@ from shardlearn.core.errors import StorageError
 from shardlearn.core.matrix import Csr
 from shardlearn.core.rows import Ids
 from shardlearn.core.solver import Status
+from shardlearn.solvers.together import TogetherState
 from shardlearn.storage import canonical, state
 
 
@@ -353,9 +354,12 @@ def test_a_name_is_taken_once():
     with pytest.raises(ValueError, match="taken"):
         state.allow("tests.Pair")(Stranger)
     assert state.allow("tests.Pair")(Pair) is Pair
+    with pytest.raises(ValueError, match="taken"):
+        state.allow("core.solver.Status")(Stranger)
 
 
 def test_the_classes_of_the_library():
-    table = state._ours()
-    assert table["core.solver.Status"] is Status
-    assert all(kind.__module__.startswith("shardlearn.") for kind in table.values())
+    table = state._of_solvers()
+    assert table["solvers.together.TogetherState"] is TogetherState
+    assert all(kind.__module__.startswith("shardlearn.solvers.") for kind in table.values())
+    assert all(state._may_stand(kind) for kind in state.CORE)

@@ -11,7 +11,7 @@ import importlib
 import os
 import pkgutil
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from types import MappingProxyType
@@ -42,7 +42,7 @@ def allow(name: str) -> Callable[[type[T]], type[T]]:
     """Let a frozen dataclass or an enum stand in saved states, under a name that outlives its module's."""
 
     def add(kind: type[T]) -> type[T]:
-        if _table().get(name, kind) is not kind:
+        if _allowed.get(name, kind) is not kind or name.startswith(("core.", "solvers.")):
             raise ValueError(f"{name} is taken")
         _allowed[name] = kind
         return kind
@@ -223,13 +223,13 @@ class _Reader:
         return out
 
     def member(self, name: str, member: str) -> Enum:
-        kind = _table().get(name)
+        kind = _known(name)
         if kind is None or not issubclass(kind, Enum) or member not in kind.__members__:
             raise self.unknown(name)
         return kind.__members__[member]
 
     def instance(self, name: str, fields: Mapping[str, Json], depth: int) -> Any:
-        kind = _table().get(name)
+        kind = _known(name)
         if kind is None or not dataclasses.is_dataclass(kind):
             raise self.unknown(name)
         if set(fields) != {f.name for f in dataclasses.fields(kind)}:
@@ -264,20 +264,28 @@ class _Reader:
 
 
 def _name_of(kind: type, path: str) -> str:
-    for name, known in _table().items():
-        if known is kind:
-            return name
+    for table in _tables():
+        for name, known in table.items():
+            if known is kind:
+                return name
     raise _unsaveable(path, f"a value of type {kind.__name__}, which is not among the classes that may be saved")
 
 
-def _table() -> Mapping[str, type]:
-    return _ours() | _allowed
+def _known(name: str) -> type | None:
+    return next((table[name] for table in _tables() if name in table), None)
+
+
+def _tables() -> Iterator[Mapping[str, type]]:
+    """The solvers are imported when a class is found nowhere else."""
+    yield _allowed
+    yield {_stable(kind): kind for kind in CORE}
+    yield _of_solvers()
 
 
 @cache
-def _ours() -> dict[str, type]:
-    """Stable name -> class: `solvers.lbfgs.State`, `core.solver.Status`."""
-    table: dict[str, type] = {_stable(kind): kind for kind in CORE}
+def _of_solvers() -> dict[str, type]:
+    """Stable name -> class: `solvers.lbfgs.LbfgsState`."""
+    table: dict[str, type] = {}
     for room in ROOMS:
         package = importlib.import_module(room)
         for info in pkgutil.iter_modules(package.__path__):
@@ -292,5 +300,8 @@ def _stable(kind: type) -> str:
 
 
 def _may_stand(kind: type) -> bool:
-    frozen = dataclasses.is_dataclass(kind) and all(f.init for f in dataclasses.fields(kind))
-    return frozen or issubclass(kind, Enum)
+    if issubclass(kind, Enum):
+        return True
+    params = getattr(kind, "__dataclass_params__", None)
+    fields: Mapping[str, dataclasses.Field[Any]] = getattr(kind, "__dataclass_fields__", {})
+    return params is not None and params.frozen and all(field.init for field in fields.values())
