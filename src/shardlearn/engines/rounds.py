@@ -174,7 +174,7 @@ class Round:
                 commands = [c for ticket in tickets for c in self._ended(ticket, None, True, why)]
             case Passed(upto):
                 self._passed = upto
-            case Tick():
+            case _:
                 commands = self._overdue(now)
         if self.over:
             return commands
