@@ -15,7 +15,7 @@ from shardlearn.core.matrix import Floats
 from shardlearn.penalties.l2 import L2
 from shardlearn.statistics.gradient import GradSums, LossSums
 
-from .problem import Glm, Start
+from .problem import Glm, Shape, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,19 @@ def parts(problem: Glm, theta: Floats) -> tuple[Floats, Floats]:
 
 def placed(problem: Glm, center: Floats | None, theta: Floats) -> tuple[Floats, Floats, Floats | None]:
     """W, b and pivot as the statistics take them."""
-    W, b = parts(problem, theta)
-    if center is None or not problem.shape.sparse:
+    return shifted(problem.shape, center, *parts(problem, theta))
+
+
+def shifted(shape: Shape, center: Floats | None, W: Floats, b: Floats) -> tuple[Floats, Floats, Floats | None]:
+    """W, b and pivot that give W (x - center) + b."""
+    if center is None or not shape.sparse:
         return W, b, center
     return W, b - kernels.gemv(W, center), None
+
+
+def centered(shape: Shape, center: Floats | None, sums: Floats, sums_b: Floats) -> Floats:
+    """sum_i r_i (x_i - center)' from what the statistics gave, for r (k,) summed in sums_b."""
+    return sums - sums_b[:, None] * center if shape.sparse and center is not None else sums
 
 
 def sums_at(problem: Glm, center: Floats | None, theta: Floats) -> GradSums:
@@ -67,12 +76,9 @@ def evaluate(problem: Glm, center: Floats | None, theta: Floats, sums: LossSums)
     """F and its gradient from the sums at theta."""
     s, penalty = sums.weight, L2(problem.l2 / sums.weight)
     W, _ = parts(problem, theta)
-    grad = sums.grad / s + penalty.grad(W)
+    grad = centered(problem.shape, center, sums.grad, sums.grad_b) / s + penalty.grad(W)
     grad_b = sums.grad_b / s
-    original = grad
-    if center is not None:
-        across = grad_b[:, None] * center
-        grad, original = (grad - across, grad) if problem.shape.sparse else (grad, grad + across)
+    original = grad if center is None else grad + grad_b[:, None] * center
     value = float(sums.loss) / s + penalty.value(W)
     if not problem.intercept:
         return Evaluation(value, grad, largest(original), s)
