@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
@@ -16,9 +17,10 @@ from shardlearn.core.solver import AnySolver, Status
 from shardlearn.faces.parameters import check_parameters, refuse
 from shardlearn.faces.session import Session, fitting
 from shardlearn.solvers.choice import WIDEST_GRAM, LinearState, least_squares_solver
-from shardlearn.solvers.gram_least_squares import GramLeastSquares
+from shardlearn.solvers.gram_least_squares import GramLeastSquares, GramState
 from shardlearn.solvers.iterative_least_squares import IterativeLeastSquares
 from shardlearn.solvers.problem import LeastSquares
+from shardlearn.solvers.singular_values import singular_values
 
 from ._regressor import LinearRegressor
 
@@ -65,7 +67,8 @@ class LinearRegression(LinearRegressor):
     rank_ : int
         Rank of the centred X. Not there with ``positive=True``.
     singular_ : ndarray of shape (min(n_samples, n_features),)
-        Singular values of the centred (and weighted) X, descending. Not there with ``positive=True``.
+        Singular values of the centred (and weighted) X, descending. Not there with ``positive=True``. No fit uses
+        them; their last bits depend on the machine, so they are neither saved nor part of the fingerprint.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -144,8 +147,12 @@ class LinearRegression(LinearRegressor):
             alpha = np.zeros(targets(fit))
             problem = LeastSquares(fit.shape, alpha, bool(self.fit_intercept), bool(self.positive))
             state = fit.solve(least_squares_solver(problem, float(self.tol), ROUNDS), problem)
-            fit.publish(**learned(fit, state), rank_=state.rank, singular_=state.singular)
+            fit.publish(**learned(fit, state), **spectrum(problem, state))
+            warn_if_unfinished(fit, state, ROUNDS)
         return self
+
+    def _peer(self) -> linear_model.LinearRegression:
+        return linear_model.LinearRegression(**self.get_params())
 
 
 class Ridge(LinearRegressor):
@@ -286,6 +293,9 @@ class Ridge(LinearRegressor):
             warn_if_unfinished(fit, state, ROUNDS if self.max_iter is None else self.max_iter)
         return self
 
+    def _peer(self) -> linear_model.Ridge:
+        return linear_model.Ridge(**self.get_params())
+
     def _alphas(self, n_targets: int) -> Floats:
         """(t,) penalties, one for each target."""
         alpha = np.asarray(self.alpha, np.float64).reshape(-1)
@@ -352,6 +362,14 @@ def learned(fit: Session, state: LinearState) -> dict[str, Any]:
     if fit.laid.y_shape:
         return {"coef_": np.array(state.W), "intercept_": np.array(state.b)}
     return {"coef_": np.array(state.W[0]), "intercept_": float(state.b[0])}
+
+
+def spectrum(problem: LeastSquares, state: LinearState) -> dict[str, Any]:
+    """Rank and singular values, where second moments were formed and no sign was asked for."""
+    if problem.positive or not isinstance(state, GramState) or state.gram is None:
+        return {}
+    values = singular_values(state.gram)[: min(problem.shape.rows, problem.shape.features)]
+    return {"rank_": state.rank, "singular_": values}
 
 
 def warn_if_unfinished(fit: Session, state: LinearState, rounds: int) -> None:

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
@@ -208,6 +209,10 @@ class LogisticRegression(LinearClassifier):
             )
             self._warn(state)
         return self
+
+    def _peer(self) -> linear_model.LogisticRegression:
+        solver = self.solver if self.solver == "newton-cholesky" else "lbfgs"
+        return linear_model.LogisticRegression(**self.get_params() | {"solver": solver})
 
     def _problem(self, fit: Session, n_classes: int) -> Glm:
         outputs = 1 if n_classes == 2 else n_classes

@@ -96,8 +96,8 @@ def named(names: tuple[str, ...], values: Array) -> dict[str, Array]:
 def codes(z: Floats) -> Array:
     """(n,) int64"""
     if z.shape[1] == 1:
-        return (z[:, 0] > 0).astype(np.int64)
-    return np.argmax(z, axis=1).astype(np.int64)
+        return np.asarray(z[:, 0] > 0, np.int64)
+    return np.asarray(np.argmax(z, axis=1), np.int64)
 
 
 def probabilities(z: Floats) -> Floats:
