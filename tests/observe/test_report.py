@@ -67,7 +67,7 @@ def test_a_report_reads_well() -> None:
     assert "converged after 2 rounds by Lbfgs" in text
     assert "33.7 M rows x 42, 1.9 GB, a.parquet" in text
     assert "12 rows for missing values: a 12\n" in text
-    assert "75 % of the time was reading a.parquet" in text
+    assert "75 % of the time was reading Parquet" in text
     assert "threads, 2 workers (SHARDLEARN_WORKERS)" in text
     assert "limit 1.0 GB (memory=)" in text
     assert "1 retry, 1 late answer dropped" in text

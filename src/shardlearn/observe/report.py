@@ -9,6 +9,7 @@ from typing import Any
 
 from .words import count, duration, percent, plural, size
 
+FORMATS = {"parquet": "Parquet", "csv": "CSV", "svm": "svmlight"}  # what a source's label says
 PHASES = ("read", "decode", "pack", "compute", "merge", "waiting")
 
 
@@ -145,7 +146,7 @@ class Report:
         return f"<table><caption>Report of {escape(self.estimator)}</caption><tbody>{rows}</tbody></table>"
 
     def _doing(self, phase: str) -> str:
-        source = self.source or "the data"
+        source = next((word for ending, word in FORMATS.items() if ending in self.source.lower()), "the data")
         words = {
             "read": f"reading {source}",
             "decode": f"decoding {source}",

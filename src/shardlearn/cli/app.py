@@ -1,0 +1,110 @@
+"""The verbs and their arguments; what a verb does is imported when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from shardlearn import __version__
+
+from .flags import DATA, OUTPUT, Data, Output, Run
+
+Model = Annotated[str, Parameter(help="Folder of a saved model.")]
+app = App(
+    name="shardlearn",
+    help="Train, evaluate and apply models on tables larger than memory.",
+    version=__version__,
+    help_format="plaintext",
+    default_parameter=Parameter(negative="", show_default=False),
+)
+
+
+@app.command
+def inspect(
+    *,
+    where: Data,
+    run: Run = Run(),  # noqa: B008  frozen
+    output: Output = Output(),  # noqa: B008
+) -> int:
+    """Say what a table holds, and all that would stop a fit. Trains nothing."""
+    from .inspecting import inspect
+
+    return inspect(where, run, output)
+
+
+@app.command
+def fit(
+    estimator: Annotated[str, Parameter(help="For example linear_model.LogisticRegression.")],
+    /,
+    *,
+    where: Data,
+    set_: Annotated[
+        tuple[str, ...], Parameter(name="--set", help="A parameter: --set C=0.1, as often as needed.")
+    ] = (),
+    holdout: Annotated[
+        float, Parameter(group=DATA, help="Share of the rows to keep aside and evaluate on, for example 0.1.")
+    ] = 0.0,
+    out: Annotated[str, Parameter(group=OUTPUT, help="Folder for the model and its report.")],
+    overwrite: Annotated[bool, Parameter(group=OUTPUT, help="Replace what is saved there.")] = False,
+    run: Run = Run(),  # noqa: B008
+    output: Output = Output(),  # noqa: B008
+) -> int:
+    """Train a model and save it.
+
+    Ctrl-C once: the round ends, and the model as it is then is saved. Twice: exit at once.
+    """
+    from .fitting import Job, fit
+
+    return fit(Job(estimator, where, set_, holdout, out, overwrite), run, output)
+
+
+@app.command
+def evaluate(
+    model: Model,
+    /,
+    *,
+    where: Data,
+    run: Run = Run(),  # noqa: B008
+    output: Output = Output(),  # noqa: B008
+) -> int:
+    """Measure a saved model on rows whose target is known."""
+    from .evaluating import evaluate
+
+    return evaluate(model, where, run, output)
+
+
+@app.command
+def predict(
+    model: Model,
+    /,
+    *,
+    where: Data,
+    keep: Annotated[
+        tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
+    ] = (),
+    out: Annotated[str, Parameter(group=OUTPUT, help="Folder for Parquet files.")],
+    overwrite: Annotated[bool, Parameter(group=OUTPUT, help="Replace predictions there.")] = False,
+    run: Run = Run(),  # noqa: B008
+    output: Output = Output(),  # noqa: B008
+) -> int:
+    """Write a saved model's predictions to Parquet, in the order of the rows."""
+    from .predicting import Job, predict
+
+    return predict(Job(model, where, keep, out, overwrite), run, output)
+
+
+@app.command
+def report(model: Model, /, *, output: Output = Output()) -> int:  # noqa: B008
+    """Show how a saved model was trained."""
+    from .reporting import report
+
+    return report(model, output)
+
+
+@app.command
+def config(*, output: Output = Output()) -> int:  # noqa: B008
+    """Show every setting, and where it comes from."""
+    from .settings import show
+
+    return show(output)

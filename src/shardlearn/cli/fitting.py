@@ -1,0 +1,117 @@
+"""`shardlearn fit`: train a model, measure it on rows kept aside, save it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shardlearn import storage
+from shardlearn.core.errors import Interrupted, StorageError
+from shardlearn.data import Source
+from shardlearn.observe.words import percent
+
+from . import record
+from .evaluating import measure, table
+from .flags import Data, Output, Run, listed
+from .holdout import split
+from .opening import running, source_of
+from .output import Answer, Usage, answering
+from .stopping import Signals, stoppable
+from .values import estimator_class, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train, on what, and where to put it."""
+
+    estimator: str
+    where: Data
+    settings: tuple[str, ...]
+    holdout: float
+    out: str
+    overwrite: bool
+
+
+def fit(job: Job, run: Run, output: Output) -> int:
+    """The verb; returns the exit code."""
+    if job.where.target is None:
+        raise Usage("--target is missing: the column to be predicted")
+    if not 0.0 <= job.holdout < 1.0:
+        raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.holdout}")
+    kind = estimator_class(job.estimator)
+    estimator = kind(**parameters(kind, job.settings))
+    check_free(job.out, job.overwrite)
+    with answering(output) as answer, running(run):
+        source = source_of(job.where)
+        try:
+            return _fit(job, estimator, source, answer)
+        finally:
+            source.close()
+
+
+def _fit(job: Job, estimator: Any, source: Source, answer: Answer) -> int:
+    train, held = split(source, job.holdout) if job.holdout else (source, None)
+    with stoppable() as signals:
+        stopped = _train(estimator, train, job.where, signals)
+        if signals.at_once or not hasattr(estimator, "report_"):
+            raise KeyboardInterrupt
+        if not stopped and held is not None and not signals.times:
+            scores = measure(estimator, held, str(job.where.target), job.where.weight)
+            answer.put(holdout={"share": job.holdout, **asdict(scores)})
+        storage.save(estimator, job.out, overwrite=job.overwrite)
+        _tell(job, estimator, answer)
+        stopped |= signals.times > 0
+    if held is not None and "holdout" in answer.values:
+        answer.say(f"on {percent(job.holdout)} of the rows, kept aside:")
+        answer.table(table(answer.values["holdout"]))
+    if stopped:
+        answer.note("interrupted: what is saved is the model of the last whole round")
+    return answer.finish(130 if stopped else 0)
+
+
+def _train(estimator: Any, train: Source, where: Data, signals: Signals) -> bool:
+    """Fit; returns whether it was stopped before its end."""
+    try:
+        estimator.fit(train, y=where.target, sample_weight=where.weight)
+    except Interrupted:
+        if signals.at_once:
+            raise
+        return True
+    return False
+
+
+def _tell(job: Job, estimator: Any, answer: Answer) -> None:
+    name = type(estimator).__name__
+    print_ = storage.fingerprint(estimator)
+    path = record.write(
+        job.out,
+        {
+            "estimator": name,
+            "fingerprint": print_,
+            "data": list(job.where.data),
+            "target": job.where.target,
+            "weight": job.where.weight,
+            "columns": listed(job.where.columns) or None,
+            "holdout": answer.values.get("holdout"),
+        },
+    )
+    answer.put(estimator=name, out=job.out, fingerprint=print_, report=estimator.report_.to_dict())
+    answer.say(f"{name} saved in {job.out}")
+    shown = [line for line in estimator.report_.lines() if line[0] not in ("versions", "started")]
+    answer.table([*shown, ("model", print_[:16]), ("report", str(path))])
+
+
+def check_free(folder: str, overwrite: bool) -> None:
+    """Refuse before hours of work what would be refused after them."""
+    if not os.path.lexists(folder):
+        return
+    empty = os.path.isdir(folder) and not os.listdir(folder)
+    if not empty and not (overwrite and os.path.isdir(folder)):
+        raise StorageError(
+            f"Can't save to {folder}.",
+            code="SL5102",
+            found="a folder that is not empty" if os.path.isdir(folder) else "a file",
+            needed="a new or empty folder",
+            fix="--out another one, or --overwrite to replace a model that is saved there",
+        )

@@ -1,0 +1,65 @@
+"""The flags that verbs share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+DATA = Group("Data", sort_key=1)
+RUN = Group("How it runs", sort_key=2)
+OUTPUT = Group("Output", sort_key=3)
+SEVERAL = "Several: a,b,c, or the flag again."
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True)
+class Data:
+    """Where rows come from, and what their columns are for."""
+
+    data: Annotated[
+        tuple[str, ...],
+        Parameter(consume_multiple=True, help="Path, glob, folder or URI: Parquet, CSV (also .gz), svmlight."),
+    ]
+    target: Annotated[str | None, Parameter(help="Column to be predicted.")] = None
+    columns: Annotated[tuple[str, ...], Parameter(help=f"Features, in this order (default: all). {SEVERAL}")] = ()
+    drop_columns: Annotated[tuple[str, ...], Parameter(help=f"Columns that are no features. {SEVERAL}")] = ()
+    weight: Annotated[str | None, Parameter(help="Column with the weights of rows.")] = None
+    missing: Annotated[
+        Literal["error", "drop"],
+        Parameter(help="Rows that miss a value: error (the default) refuses them, drop leaves them out."),
+    ] = "error"
+    format: Annotated[
+        Literal["parquet", "csv", "svmlight"] | None, Parameter(help="Format of the files (default: by their ending).")
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "float64"] | None, Parameter(help="Of the features (default: as the columns are).")
+    ] = None
+
+
+@Parameter(name="*", group=RUN)
+@dataclass(frozen=True)
+class Run:
+    """Who computes, and with how much memory; the model does not depend on it."""
+
+    engine: Annotated[str | None, Parameter(help='"threads" or "serial" (default: threads).')] = None
+    workers: Annotated[int | None, Parameter(help="Threads (default: the CPUs that this process may use).")] = None
+    memory: Annotated[
+        str | None, Parameter(help='What a fit may add, as "200MB" or "1GB" (default: half of what is free).')
+    ] = None
+    progress: Annotated[bool, Parameter(negative="--no-progress", help="Show where it stands, after 2 seconds.")] = True
+
+
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True)
+class Output:
+    """How a verb answers."""
+
+    json: Annotated[bool, Parameter(help="One JSON object on stdout, and nothing else there.")] = False
+    debug: Annotated[bool, Parameter(help="Show tracebacks, and the log on stderr.")] = False
+
+
+def listed(names: tuple[str, ...]) -> list[str]:
+    """`a,b` and `c` as a, b, c."""
+    return [name.strip() for text in names for name in text.split(",") if name.strip()]

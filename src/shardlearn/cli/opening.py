@@ -1,0 +1,35 @@
+"""From flags to a source and an engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shardlearn import engines
+from shardlearn.core.engine import Engine
+from shardlearn.data import Source, open_source
+
+from .flags import Data, Run, listed
+
+
+def source_of(where: Data) -> Source:
+    """The data that the flags name."""
+    columns, dropped = listed(where.columns), listed(where.drop_columns)
+    return open_source(
+        where.data[0] if len(where.data) == 1 else list(where.data),
+        columns=columns or None,
+        drop_columns=dropped,
+        format=where.format,
+        dtype=where.dtype,
+        missing=where.missing,
+    )
+
+
+@contextmanager
+def running(run: Run) -> Iterator[Engine]:
+    """The engine that the flags name, for what happens inside."""
+    if not run.progress:
+        os.environ["SHARDLEARN_PROGRESS"] = "0"
+    with engines.engine(run.engine, workers=run.workers, memory=run.memory) as engine:
+        yield engine

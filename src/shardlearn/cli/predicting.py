@@ -1,0 +1,43 @@
+"""`shardlearn predict`: a saved model's predictions as Parquet files, in the order of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shardlearn import storage
+
+from .flags import Data, Output, Run, listed
+from .opening import running, source_of
+from .output import answering
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which model, for which rows, and where to."""
+
+    model: str
+    where: Data
+    keep: tuple[str, ...]
+    out: str
+    overwrite: bool
+
+
+def predict(job: Job, run: Run, output: Output) -> int:
+    """The verb; returns the exit code."""
+    import pyarrow.parquet as pq
+
+    with answering(output) as answer, running(run):
+        estimator = storage.load(job.model)
+        source = source_of(job.where)
+        try:
+            found = (estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict)(source)
+            folder = found.to_parquet(job.out, keep=listed(job.keep), overwrite=job.overwrite)
+        finally:
+            source.close()
+        files = sorted(folder.glob("*.parquet"))
+        rows = sum(pq.read_metadata(path).num_rows for path in files)
+        columns = pq.read_schema(files[0]).names if files else []
+        answer.put(model=job.model, out=str(folder), rows=rows, files=[str(path) for path in files], columns=columns)
+        answer.say(f"{rows:,} rows predicted by {type(estimator).__name__} of {job.model}")
+        answer.table([("written to", str(folder)), ("files", str(len(files))), ("columns", ", ".join(columns))])
+        return answer.finish(0)

@@ -1,0 +1,98 @@
+"""`--set name=value`: text as the types that an estimator's parameters take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from numbers import Integral, Real
+from typing import Any
+
+from .output import Usage
+
+ROOMS = ("linear_model",)
+
+
+def estimator_class(name: str) -> Any:
+    """The class for `linear_model.Ridge`, or for `Ridge`."""
+    room, _, last = name.rpartition(".")
+    room = room.removeprefix("shardlearn.").removeprefix("shardlearn")
+    known = {f"{r}.{kind}": (r, kind) for r in ROOMS for kind in import_module(f"shardlearn.{r}").__all__}
+    short = {kind: full for full, (_, kind) in known.items()}
+    full = f"{room}.{last}" if room else short.get(last, last)
+    if full in known:
+        r, kind = known[full]
+        return getattr(import_module(f"shardlearn.{r}"), kind)
+    raise Usage(f"There is no estimator {name!r}. {_close(full, list(known), [])}")
+
+
+def parameters(kind: Any, settings: Sequence[str]) -> dict[str, Any]:
+    """`["C=0.1"]` as `{"C": 0.1}`."""
+    known = kind._get_param_names()
+    found = {}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals:
+            raise Usage(f"--set takes name=value, got {text!r}")
+        if name not in known:
+            raise Usage(f"{kind.__name__} has no parameter {name!r}. {_close(name, known, [])}")
+        found[name] = _typed(kind, name, value.strip())
+    return found
+
+
+def _typed(kind: Any, name: str, text: str) -> Any:
+    """The first reading of the text that the parameter's constraints allow."""
+    constraints = kind._parameter_constraints.get(name, [])
+    for reading in _readings(text):
+        if any(_allows(constraint, reading) for constraint in constraints):
+            return reading
+    return next(iter(_readings(text)))  # the estimator itself says what is wrong with it
+
+
+def _readings(text: str) -> list[Any]:
+    """What a text may mean, the narrowest first."""
+    words = {"none": None, "null": None, "true": True, "false": False}
+    if text.lower() in words:
+        return [words[text.lower()], text]
+    out: list[Any] = []
+    for read in (int, float, _json):
+        try:
+            out.append(read(text))
+        except ValueError:
+            continue
+    return [*out, text]
+
+
+def _json(text: str) -> Any:
+    """A JSON object; keys that are numbers become numbers, as labels are."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("no object")
+    return {_readings(key)[0]: part for key, part in value.items()}
+
+
+def _allows(constraint: Any, value: Any) -> bool:
+    """Whether one of scikit-learn's parameter constraints is about values of this type."""
+    match constraint:
+        case None:
+            return value is None
+        case "boolean" | "verbose":
+            return isinstance(value, bool) or (constraint == "verbose" and isinstance(value, int))
+        case "random_state":
+            return value is None or (isinstance(value, int) and not isinstance(value, bool))
+        case type():
+            return isinstance(value, constraint) and not (isinstance(value, bool) and constraint in (Integral, Real))
+    options = getattr(constraint, "options", None)
+    if options is not None:
+        return isinstance(value, str) and value in options
+    wanted = getattr(constraint, "type", None)
+    return isinstance(wanted, type) and isinstance(value, wanted) and not isinstance(value, bool)
+
+
+def _close(name: str, known: Sequence[str], none: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=3, cutoff=0.5) or none
+    if close:
+        return "Did you mean " + " or ".join(close) + "?"
+    return "There are: " + ", ".join(known) + "."
