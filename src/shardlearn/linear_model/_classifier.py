@@ -109,6 +109,11 @@ class LinearClassifier(ClassifierMixin, Face):
         """
         return share(measured(self, X, y, sample_weight, lambda: Accuracy(Labels(self._linear(), self.classes_))))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _linear(self) -> Linear:
         return linear(np.atleast_2d(self.coef_), self.intercept_)
 

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from sklearn import linear_model
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from shardlearn.core.errors import ParameterError
@@ -283,11 +282,6 @@ class LogisticRegression(LinearClassifier):
             )
         if self.solver in ELSEWHERE:
             raise refuse(self, "solver", why="not implemented here", fix=ELSEWHERE[self.solver])
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 def settled(values: Floats) -> Floats:

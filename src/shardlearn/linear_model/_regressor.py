@@ -62,6 +62,11 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, Face):
         """
         return r2(measured(self, X, y, sample_weight, lambda: Explained(self._values(), self._targets())))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _values(self) -> Values:
         coef = np.atleast_2d(self.coef_)
         flat = self.coef_.ndim == 1
