@@ -1,11 +1,14 @@
 // Bindings of the row packing: native/pack.hpp.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <stdexcept>
 
 #include "pack.hpp"
+#include "pack_csv.hpp"
+#include "pack_svmlight.hpp"
 
 namespace nb = nanobind;
 namespace pack = shardlearn::pack;
@@ -43,9 +46,98 @@ void pack_rows(nb::handle batch, const Columns& columns, int64_t start, int64_t 
                     int64_t(out.shape(1)), tally);
 }
 
+// A vector handed over to NumPy, without a copy.
+template <class T>
+nb::ndarray<nb::numpy, T, nb::ndim<1>> array_of(std::vector<T>&& values) {
+    auto* held = new std::vector<T>(std::move(values));
+    nb::capsule owner(held, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+    return {held->data(), {held->size()}, owner};
+}
+
+struct Text {
+    Py_buffer view;
+    explicit Text(nb::handle data) {
+        if (PyObject_GetBuffer(data.ptr(), &view, PyBUF_SIMPLE)) throw nb::python_error();
+    }
+    ~Text() { PyBuffer_Release(&view); }
+    const char* data() const { return static_cast<const char*>(view.buf); }
+    size_t size() const { return size_t(view.len); }
+};
+
+template <class Scanner>
+void feed(Scanner& scanner, nb::handle data) {
+    Text text(data);
+    nb::gil_scoped_release nogil;
+    scanner.feed(text.data(), text.size());
+}
+
+// Ten counts a column, in the order of CsvColumn's fields.
+std::vector<std::vector<int64_t>> csv_columns(const pack::CsvScanner& scanner) {
+    std::vector<std::vector<int64_t>> out;
+    for (const pack::CsvColumn& c : scanner.columns)
+        out.push_back({c.missing, c.integers, c.floats, c.bools, c.strings, c.large, c.first_large, c.huge,
+                       c.first_missing});
+    return out;
+}
+
+nb::tuple parse_svmlight(nb::handle data, int64_t base) {
+    Text text(data);
+    pack::SvmRows rows;
+    {
+        nb::gil_scoped_release nogil;
+        rows = pack::svm_rows(text.data(), text.size(), base);
+    }
+    return nb::make_tuple(array_of(std::move(rows.values)), array_of(std::move(rows.indices)),
+                          array_of(std::move(rows.indptr)), array_of(std::move(rows.labels)));
+}
+
+void bind_text(nb::module_& m) {
+    using pack::CsvScanner;
+    using pack::SvmScanner;
+    nb::class_<CsvScanner>(m, "CsvScanner", "One pass over a CSV: row offsets, and what each column holds")
+        .def("__init__",
+             [](CsvScanner* self, const std::string& delimiter, const std::vector<std::string>& nulls, int64_t stride) {
+                 if (delimiter.size() != 1 || stride < 1) throw std::invalid_argument("delimiter or stride");
+                 new (self) CsvScanner(delimiter[0], nulls, stride);
+             },
+             nb::arg("delimiter"), nb::arg("nulls"), nb::arg("stride"))
+        .def("feed", &feed<CsvScanner>, nb::arg("data"))
+        .def("finish", &CsvScanner::finish, nb::call_guard<nb::gil_scoped_release>())
+        .def("names",
+             [](const CsvScanner& s) {
+                 nb::list out;
+                 for (const std::string& name : s.names)
+                     out.append(nb::steal(PyUnicode_DecodeUTF8(name.data(), Py_ssize_t(name.size()), "replace")));
+                 return out;
+             },
+             nb::sig("def names(self) -> list[str]"))
+        .def("columns", &csv_columns)
+        .def("offsets", [](const CsvScanner& s) { return array_of(std::vector<int64_t>(s.offsets)); })
+        .def_ro("rows", &CsvScanner::rows)
+        .def_ro("ragged", &CsvScanner::ragged)
+        .def_ro("first_ragged", &CsvScanner::first_ragged)
+        .def_ro("first_ragged_fields", &CsvScanner::first_ragged_fields);
+    nb::class_<SvmScanner>(m, "SvmScanner", "One pass over svmlight text: row offsets, non-zeros, indices")
+        .def(nb::init<int64_t>(), nb::arg("stride"))
+        .def("feed", &feed<SvmScanner>, nb::arg("data"))
+        .def("finish", &SvmScanner::finish)
+        .def("offsets", [](const SvmScanner& s) { return array_of(std::vector<int64_t>(s.offsets)); })
+        .def("stored_before", [](const SvmScanner& s) { return array_of(std::vector<int64_t>(s.stored_before)); })
+        .def_ro("rows", &SvmScanner::rows)
+        .def_ro("stored", &SvmScanner::stored)
+        .def_ro("least", &SvmScanner::least)
+        .def_ro("largest", &SvmScanner::largest)
+        .def_ro("bad_row", &SvmScanner::bad_row)
+        .def_ro("bad_kind", &SvmScanner::bad_kind)
+        .def_ro("whole_labels", &SvmScanner::whole_labels);
+    m.def("parse_svmlight", &parse_svmlight, nb::arg("data"), nb::arg("base"),
+          "Whole svmlight lines as (values, indices, indptr, labels)");
+}
+
 }  // namespace
 
 void bind_pack(nb::module_& m) {
+    bind_text(m);
     nb::class_<Columns>(m, "PackColumns", "Which columns of a record batch are packed, and how")
         .def("__init__",
              [](Columns* self, std::vector<int32_t> which, std::vector<int32_t> codes, std::vector<int64_t> arguments) {

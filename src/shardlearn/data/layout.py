@@ -71,6 +71,8 @@ def lay_out(X: Any, y: Any = None, sample_weight: Any = None, spec: Spec = NOTHI
     asked = merged(spec, source.spec)
     if isinstance(source, MatrixSource):
         return _lay_out_matrix(source, y, sample_weight, asked)
+    if source.schema.is_matrix:
+        return _lay_out_svmlight(source, y, sample_weight, asked)
     return _lay_out_table(source, y, sample_weight, asked)
 
 
@@ -81,6 +83,8 @@ def merged(spec: Spec, own: Spec) -> Spec:
         columns=own.columns if spec.columns is None else spec.columns,
         drop_columns=(*spec.drop_columns, *own.drop_columns),
         dtype=spec.dtype or own.dtype,
+        n_features=spec.n_features or own.n_features,
+        zero_based=spec.zero_based or own.zero_based,
         missing=spec.missing or own.missing or "error",
     )
 
@@ -154,6 +158,44 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
         missing=spec.missing or "error",
         columns=tuple(counted),
         ignored=roles.ignored,
+    )
+
+
+def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> Laid:
+    from .svmlight import TARGET, SvmlightBlocks, opened_again
+
+    source = opened_again(source, spec)
+    n, p = source.count(), source.width
+    own = isinstance(y, str)
+    named = [name for name in (y, sample_weight) if isinstance(name, str)]
+    if (own and y != TARGET) or isinstance(sample_weight, str):
+        raise refusals.unknown_names([name for name in named if name != TARGET], [TARGET], source.label, "column")
+    if n == 0:
+        raise refusals.no_rows((0, p), source.label)
+    if p == 0:
+        raise refusals.no_columns((n, 0), source.label)
+    labels = None if y is None or own else target.as_target(y)
+    if labels is not None and len(labels) != n:
+        raise refusals.other_lengths([n, len(labels)])
+    weight = None if sample_weight is None else target.as_weight(sample_weight, n)
+    y_kind = source.label_kind if own else target.kind_of(labels)
+    grid = Grid(spec.first, spec.first + n, sparse_block_rows(n, source.stored))
+    return Laid(
+        blocks=SvmlightBlocks(source, y_kind, own, labels, weight, grid, spec.missing == "drop"),
+        source=source,
+        names=None,
+        n_features=p,
+        dtype=source.schema.dtype,
+        sparse=True,
+        y_kind=y_kind,
+        y_shape=_y_shape(labels),
+        in_memory=False,
+        missing=spec.missing or "error",
+        columns=(
+            *(f"column {j}" for j in range(p)),
+            *([TARGET] if own else dropped_names(labels, None)),
+            *dropped_names(None, weight),
+        ),
     )
 
 

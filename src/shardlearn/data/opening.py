@@ -25,6 +25,8 @@ def open_source(
     format: Literal["parquet", "csv", "svmlight"] | None = None,
     dtype: Literal["float32", "float64"] | None = None,
     missing: Missing | None = None,
+    n_features: int | None = None,
+    zero_based: bool = False,
 ) -> Source:
     """Open data that a fit, a predict or `shardlearn inspect` reads.
 
@@ -44,6 +46,10 @@ def open_source(
         Of the features. Not given: float32 when every feature column is float32 or float16, else float64.
     missing : {"error", "drop"}, optional
         What to do with rows that have a missing value. Not given: "error".
+    n_features : int, optional
+        Of svmlight files, where the largest index does not say it (a test set without the last features).
+    zero_based : bool
+        Of svmlight files: whether the first feature has index 0, not 1.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def open_source(
     _check("format", format, (None, "parquet", "csv", "svmlight"))
     if isinstance(columns, str):
         raise InputTypeError("columns= takes a list of names, not one string", code="SL1001")
-    spec = Spec(columns=columns, drop_columns=tuple(drop_columns), dtype=dtype, missing=missing)
+    spec = Spec(columns, tuple(drop_columns), None, dtype, missing, n_features, zero_based)
     if isinstance(data, Source):
         return data
     if files.is_path(data):
@@ -71,7 +77,13 @@ def _open_files(data: Any, format: str | None, spec: Spec) -> Source:
         from .parquet import open_parquet
 
         return open_parquet(found, name, spec)
-    raise refusals.unknown_kind(kind)
+    if kind == "csv":
+        from .csv import open_csv
+
+        return open_csv(found, name, spec)
+    from .svmlight import open_svmlight
+
+    return open_svmlight(found, name, spec)
 
 
 def _check(name: str, value: object, allowed: tuple[object, ...]) -> None:

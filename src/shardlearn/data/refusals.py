@@ -124,11 +124,11 @@ def weight_dimension(ndim: int) -> InputError:
     )
 
 
-def integer_too_large(what: str, found: str, fix: str) -> InputError:
+def integer_too_large(what: str, found: str, fix: str, where: str = "") -> InputError:
     return InputError(
         f"Input {what} contains an integer beyond 2**53, which float64 does not hold exactly.",
         code="SL2108",
-        where=what if not found else "",
+        where=where,
         found=found,
         needed="integers between -2**53 and 2**53",
         fix=fix,

@@ -9,7 +9,7 @@ from typing import Any
 from shardlearn.core.errors import InputError
 
 from . import kinds, refusals
-from .schema import Column, Kind, Schema
+from .schema import HUGE, Column, Kind, Schema
 from .source import Source
 from .spec import Spec
 
@@ -94,6 +94,9 @@ def _must_know(names: Sequence[str], schema: Schema, where: str, what: str) -> N
 
 def _must_be_numbers(columns: Sequence[Column], where: str, role: str) -> None:
     for column in columns:
+        if column.type == HUGE:
+            fix = "leave it out (columns=, --drop-columns): such numbers are mostly ids"
+            raise refusals.integer_too_large("X", HUGE, fix, f'{where}, column "{column.name}"')
         if column.kind not in kinds.NUMERIC:
             alike = [other.name for other in columns if other.kind is column.kind]
             fix = kinds.BY_KIND[column.kind].fix

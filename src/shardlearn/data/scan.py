@@ -39,13 +39,11 @@ def large_integers(source: Source, columns: Sequence[str], first: int) -> InputE
             at += batch.num_rows
         if found.rows:
             places.append(place(source.files(), f'column "{name}"', found.first, found.rows, len(found.files)))
-    error = refusals.integer_too_large(
+    return refusals.integer_too_large(
         "X",
         several(len(places), "column") + " with such values",
         "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
-    )
-    return InputError(
-        error.first, code=error.code, where=lines(places), found=error.found, needed=error.needed, fix=error.fix
+        lines(places),
     )
 
 

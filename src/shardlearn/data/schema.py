@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
+HUGE = "integers beyond int64"  # the type of a CSV column of such numbers, which is held as text
+
 
 class Kind(Enum):
     """What the values of a column are, whatever file or library holds them."""

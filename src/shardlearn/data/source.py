@@ -85,6 +85,10 @@ class Source(ABC):
         """Ascending first row ids of the parts that one reader decodes; empty: anywhere will do."""
         return np.zeros(0, np.int64)
 
+    def notices(self) -> tuple[str, ...]:
+        """Sentences that people should see when the data is used: what was unpacked, and where."""
+        return ()
+
     def close(self) -> None:  # noqa: B027  most sources leave nothing behind
         """Remove what was unpacked for this source."""
 

@@ -18,5 +18,7 @@ class Spec:
     fitted: Sequence[str] | None = None  # at predict: the features that the model was fitted on, in their order
     dtype: str | None = None  # "float32" or "float64" for X, whatever the columns are
     missing: Missing | None = None
+    n_features: int | None = None  # of svmlight, where the file's largest index does not say it
+    zero_based: bool = False  # of svmlight: the first feature has index 0
     first: int = 0  # id of the first row: the rows seen so far, for partial_fit
     keep: Sequence[str] = ()  # columns carried along as they are, under extra["keep/..."]
