@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 
 from .matrix import Array, Ints, Matrix, concat_rows, nbytes, slice_rows, take_rows
-
-EMPTY: Mapping[str, Array] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Block:
     weight: Array | None  # (n,) float64; None means ones, and costs nothing
     start: int  # id of the block's first row
     ids: Ints | None = None  # (n,) where rows were dropped, selected or gathered; None: start, start + 1, ...
-    extra: Mapping[str, Array] = field(default_factory=lambda: EMPTY)  # the columns of a Carry, under "name/..."
+    extra: Mapping[str, Array] = field(default_factory=dict)  # the columns of a Carry, under "name/..."
     dropped: Dropped | None = None
 
     @property
