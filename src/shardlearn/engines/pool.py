@@ -35,6 +35,7 @@ from .visit import concluded, nothing, run_span
 from .work import FoldTask, RunTask, StreamTask, Task, walks
 
 A = TypeVar("A")
+_KEYS = count()  # of handles: two engines may share a pool, and what it keeps
 
 
 @dataclass(slots=True)
@@ -197,7 +198,6 @@ class PoolEngine:
     grace: float = 10.0
     job: int = 0
     _opened: dict[int, Opened] = field(default_factory=dict)
-    _keys: Iterator[int] = field(default_factory=count)
     _rounds: Iterator[int] = field(default_factory=count)
 
     @property
@@ -209,12 +209,12 @@ class PoolEngine:
         return self.room.limit
 
     def open(self, blocks: Blocks, /) -> Sharded:
-        data = Sharded(next(self._keys), blocks)
+        data = Sharded(next(_KEYS), blocks)
         self._opened[data.key] = Opened(blocks.cuts(), blocks.footprint())
         return data
 
     def refine(self, data: Sharded, rewrite: Transform, /) -> Sharded:
-        new = Sharded(next(self._keys), data.blocks, (*data.through, rewrite))
+        new = Sharded(next(_KEYS), data.blocks, (*data.through, rewrite))
         self._opened[new.key] = self._opened.pop(data.key)
         self.pool.hand_over(data.key, new.key)
         return new

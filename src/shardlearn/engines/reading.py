@@ -21,6 +21,7 @@ from .shelf import Shelf
 from .visit import carried, rewritten, selected, wanted
 
 Stop: TypeAlias = Callable[[], bool]
+Rest: TypeAlias = Callable[[], list[int]]  # numbers of the blocks from here to the end of a lane
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the attempt was cancelled, and noticed it
@@ -52,7 +53,7 @@ class Reader:
     _changed: Condition = field(default_factory=Condition)
     _turns: deque[object] = field(default_factory=deque)
     _ahead: Sequence[int] = ()  # numbers that the iterator gives
-    _at: int = 0  # how many of them it has given
+    _done: int = 0  # how many of them it has given
     _blocks: Iterator[tuple[int, Block]] | None = None
 
     def enter(self, who: object) -> None:
@@ -82,22 +83,23 @@ class Reader:
         finally:
             self.leave(who)
 
-    def take(
-        self, data: Sharded, numbers: Sequence[int], rest: Callable[[], list[int]], emit: Emit
-    ) -> list[tuple[int, Block]]:
-        """These blocks: read on where that is where the reader stands, else open it anew for all the rest."""
-        if self._blocks is None or list(self._ahead[self._at : self._at + len(numbers)]) != list(numbers):
-            self._blocks = None  # before the next one opens
-            self._ahead, self._at = rest(), 0
-            self._blocks = data.blocks.read(self._ahead, emit=emit)
-        try:
-            out = [next(self._blocks) for _ in numbers]
-        except BaseException:
+    def take(self, at: Attempt, data: Sharded, numbers: Sequence[int], rest: Rest) -> list[tuple[int, Block]]:
+        """These blocks: read on where that is where the reader stands, else open it anew for all the rest.
+
+        The iterator is put back only by the one whose turn it is: one that hangs here may have been given up.
+        """
+        with self._changed:
+            blocks, ahead, done = self._blocks, self._ahead, self._done
             self._blocks = None
-            raise
-        self._at += len(numbers)
-        if self._at == len(self._ahead):
-            self._blocks = None
+        if blocks is None or list(ahead[done : done + len(numbers)]) != list(numbers):
+            blocks = None  # closed before the next one opens
+            ahead, done = rest(), 0
+            blocks = data.blocks.read(ahead, emit=at.emit)
+        out = [next(blocks) for _ in numbers]
+        done += len(numbers)
+        with self._changed:
+            if done < len(ahead) and self._turns and self._turns[0] == at.who:
+                self._blocks, self._ahead, self._done = blocks, ahead, done
         return out
 
 
@@ -197,7 +199,7 @@ def _raw(
     began = perf_counter()
     with reader.turn(attempt.who, attempt.stop):
         attempt.emit(Timed("waiting", perf_counter() - began))
-        batch = reader.take(data, numbers, rest, attempt.emit)
+        batch = reader.take(attempt, data, numbers, rest)
     yield from reversed_away(batch)
 
 

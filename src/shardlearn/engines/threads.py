@@ -80,6 +80,7 @@ class ThreadPool:
             job = self._running.get(ticket)
             if job is not None and not job.stopped:
                 job.stopped = True
+                self._leave(job)
                 self._threads -= 1
                 self._call_threads()
 
@@ -109,6 +110,11 @@ class ThreadPool:
         self._queue, self._running = deque(), {}
         self._threads = self._idle = 0
 
+    def _leave(self, job: Job) -> None:
+        """A job that is over, or given up, keeps nobody from the reader that it shares."""
+        if job.task.lane is not None:
+            self.place.reader(job.task.data, job.task.lane).leave(job.ticket)
+
     def _call_threads(self) -> None:
         if self._idle >= len(self._queue):
             self._work.notify()
@@ -122,8 +128,7 @@ class ThreadPool:
             if job is None:
                 return
             stimulus = job.run(self.place)
-            if job.task.lane is not None:
-                self.place.reader(job.task.data, job.task.lane).leave(job.ticket)
+            self._leave(job)
             with self._lock:
                 del self._running[job.ticket]
                 self._ended.notify_all()
