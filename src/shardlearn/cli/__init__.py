@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb runs: `shardlearn --help` loads none of 
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -13,4 +14,5 @@ def main() -> NoReturn:
     """The program `shardlearn`."""
     from .running import run
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a KeyboardInterrupt too: what was begun is cleaned up
     sys.exit(run(sys.argv[1:]))

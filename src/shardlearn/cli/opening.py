@@ -12,6 +12,8 @@ from shardlearn.data import Source, open_source
 
 from .flags import Data, Run, listed
 
+PROGRESS = "SHARDLEARN_PROGRESS"
+
 
 def source_of(where: Data) -> Source:
     """The data that the flags name."""
@@ -29,7 +31,20 @@ def source_of(where: Data) -> Source:
 @contextmanager
 def running(run: Run) -> Iterator[Engine]:
     """The engine that the flags name, for what happens inside."""
-    if not run.progress:
-        os.environ["SHARDLEARN_PROGRESS"] = "0"
-    with engines.engine(run.engine, workers=run.workers, memory=run.memory) as engine:
+    with silent(not run.progress), engines.engine(run.engine, workers=run.workers, memory=run.memory) as engine:
         yield engine
+
+
+@contextmanager
+def silent(asked: bool) -> Iterator[None]:
+    """As if SHARDLEARN_PROGRESS=0 had been set, if asked for."""
+    before = os.environ.get(PROGRESS)
+    if asked:
+        os.environ[PROGRESS] = "0"
+    try:
+        yield
+    finally:
+        if asked:
+            os.environ.pop(PROGRESS)
+            if before is not None:
+                os.environ[PROGRESS] = before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ def run(tokens: Sequence[str]) -> int:
     from .app import app
 
     as_json, debug = "--json" in tokens, "--debug" in tokens
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a KeyboardInterrupt too: what was begun is cleaned up
     try:
         if not tokens:
             app.help_print()

@@ -1,0 +1,5 @@
+"""`python -m shardlearn`."""
+
+from .cli import main
+
+main()
