@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
 from typing import TypeVar
 
 from .core.engine import Engine, Sharded
@@ -10,6 +12,10 @@ from .core.events import Emit, RoundFinished, ignore
 from .core.solver import A, S, Solver, State, Status
 
 P = TypeVar("P")
+
+# Columns that one run has left with an engine are never stepped by another: their versions are far apart.
+_RUNS = count(1)
+APART = 1 << 40
 
 
 def go_on(_: State, /) -> bool:
@@ -29,9 +35,11 @@ def run(
 ) -> S:
     """Ask, measure, tell, until the state says stop, or `after` does; pass `state` to go on from there."""
     now = solver.init(problem) if state is None else state
-    index = 0
+    index, base = 0, next(_RUNS) * APART
     while now.status is Status.RUNNING:
         query = solver.ask(problem, now)
+        if query.carry:
+            query = replace(query, carry=tuple(replace(c, version=c.version + base) for c in query.carry))
         now = solver.tell(problem, now, engine.fold(data, query, emit=emit))
         emit(RoundFinished(index, now.status, now.figures))
         index += 1
