@@ -27,6 +27,7 @@ def open_source(
     missing: Missing | None = None,
     n_features: int | None = None,
     zero_based: bool = False,
+    cache: Literal["disk"] | None = None,
 ) -> Source:
     """Open data that a fit, a predict or `shardlearn inspect` reads.
 
@@ -50,6 +51,8 @@ def open_source(
         Of svmlight files, where the largest index does not say it (a test set without the last features).
     zero_based : bool
         Of svmlight files: whether the first feature has index 0, not 1.
+    cache : {"disk"}, optional
+        "disk" writes what can be read only once (an Arrow stream) to the disk cache first, and reads it from there.
 
     Returns
     -------
@@ -58,6 +61,7 @@ def open_source(
     """
     _check("dtype", dtype, DTYPES)
     _check("missing", missing, (None, "error", "drop"))
+    _check("cache", cache, (None, "disk"))
     _check("format", format, (None, "parquet", "csv", "svmlight"))
     if isinstance(columns, str):
         raise InputTypeError("columns= takes a list of names, not one string", code="SL1001")
@@ -66,6 +70,10 @@ def open_source(
         return data
     if files.is_path(data):
         return _open_files(data, format, spec)
+    if cache is not None and hasattr(data, "__arrow_c_stream__"):
+        from .streams import from_stream
+
+        return from_stream(data, spec)
     return _adapter(data)(data, spec)
 
 
@@ -126,6 +134,10 @@ def _frame(data: Any) -> Callable[[Any, Spec], Source] | None:
         native = data.to_native()
         opener = _frame(native)
         return None if opener is None else lambda _, spec: opener(native, spec)
+    if _one_of(data, "pyarrow.dataset", "Dataset"):
+        from .streams import from_dataset
+
+        return from_dataset
     if hasattr(data, "__arrow_c_stream__"):
         raise refusals.read_once(_name(data))
     return None

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from shardlearn.core.errors import ShardlearnError
 from shardlearn.core.matrix import Ints
 
-from . import kinds, refusals
+from . import cache, kinds, refusals
 from .drift import one_schema
 from .files import File, open_input, partitions, why
 from .schema import Schema
@@ -51,6 +51,7 @@ class ParquetSource(Source):
     hive: tuple[Mapping[str, Any], ...]  # of each file, its partition columns
     name: str
     spec: Spec = field(default_factory=Spec)
+    room: cache.Room | None = None  # where the file is one of the disk cache
 
     @property
     def schema(self) -> Schema:
@@ -76,6 +77,16 @@ class ParquetSource(Source):
     def stamp(self) -> str:
         text = "\n".join(f"{footer.file.stamp} {footer.digest}" for footer in self.footers)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def notices(self) -> tuple[str, ...]:
+        if self.room is None:
+            return ()
+        size = cache.gigabytes(sum(footer.file.size for footer in self.footers))
+        return (f"{self.name} to {self.room.path} ({size}), removed after use",)
+
+    def close(self) -> None:
+        if self.room is not None:
+            self.room.close()
 
     def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Any]:
         names = list(self.schema.names if columns is None else columns)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from shardlearn.core.errors import InputError
 from shardlearn.statistics.survey import Bad, Findings
 
@@ -75,13 +77,13 @@ def _bad(laid: Laid, bad: Bad, code: str, first: str, kind: str, fix: str) -> In
         first,
         code=code,
         where="\n          ".join(places),
-        found=scan.several(int(bad.count.sum()), f"{kind} value") + of,
+        found=scan.several(int(bad.count.sum(dtype=np.int64)), f"{kind} value") + of,
         needed="finite numbers in all columns",
         fix=fix,
     )
 
 
 def _place(laid: Laid, bad: Bad, column: int, name: str) -> str:
-    files = int(bad.files[column].sum())
+    files = int(np.count_nonzero(bad.files[column]))
     row = int(bad.first[column]) - laid.grid.first
     return scan.place(laid.source.files(), name, row, int(bad.count[column]), files)
