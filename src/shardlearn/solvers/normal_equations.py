@@ -111,7 +111,7 @@ def nonnegative(C: Floats, h: Floats, alpha: float) -> tuple[Floats, System]:
         slope = kernels.gemv(C, w) + alpha * w - h
         floor = 1e-12 * np.abs(h).max(initial=0.0)
         wrong = np.where(free, w < 0.0, slope < -floor)
-        count = int(wrong.sum())
+        count = int(np.count_nonzero(wrong))
         if not count:
             return w, part
         if count < best:

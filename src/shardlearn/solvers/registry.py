@@ -1,0 +1,126 @@
+"""Every solver with a small problem, for the laws that hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from shardlearn.core.block import Block
+from shardlearn.core.grid import Grid
+from shardlearn.core.matrix import Csr, Floats
+from shardlearn.core.rng import Purpose, philox, uniform
+from shardlearn.core.solver import AnySolver
+from shardlearn.losses.logistic import Logistic
+from shardlearn.losses.multinomial import Multinomial
+
+from .gradient_descent import GradientDescent
+from .gram_least_squares import GramLeastSquares
+from .iterative_least_squares import IterativeLeastSquares
+from .lbfgs import Lbfgs
+from .newton_cholesky import NewtonCholesky
+from .preconditioned_lbfgs import PreconditionedLbfgs
+from .problem import Glm, LeastSquares, Shape
+
+ROWS, FEATURES, BLOCK = 300, 17, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A solver, its problem, and the rows that it is to be asked about, cut on `problem.shape.grid`."""
+
+    solver: AnySolver
+    problem: Glm | LeastSquares
+    rows: Block
+
+
+def _drawn(stream: int, shape: tuple[int, ...]) -> Floats:
+    """Numbers in [-1, 1)."""
+    n = int(np.prod(shape))
+    words = philox(0, Purpose.TEST, np.arange(n, dtype=np.int64), stream)
+    return (2.0 * uniform(words) - 1.0).reshape(shape)
+
+
+def _features() -> Floats:
+    """Correlated columns of different lengths, far from zero."""
+    X = _drawn(0, (ROWS, FEATURES)) + 2.0 * _drawn(1, (ROWS, 1))
+    return X * np.ldexp(1.0, np.arange(FEATURES) % 5) + 10.0
+
+
+def _scores(k: int) -> Floats:
+    """(n, k) what the features say of k outputs, with noise."""
+    X = _features()
+    return np.stack([X[:, q] - X[:, q + 5] + 2.0 * _drawn(2 + q, (ROWS,)) for q in range(k)], axis=1)
+
+
+def _weights() -> Floats:
+    """Whole numbers, zeros among them."""
+    return np.floor(3.0 * (_drawn(20, (ROWS,)) + 1.0) * 0.5)
+
+
+def _csr(X: Floats) -> Csr:
+    rows, columns = np.nonzero(X)
+    indptr = np.searchsorted(rows, np.arange(len(X) + 1)).astype(np.int64)
+    return Csr(X[rows, columns], columns.astype(np.int32), indptr, X.shape[1])
+
+
+SHAPE = Shape(Grid(0, ROWS, BLOCK), FEATURES)
+
+
+def _dense(y: Floats, *, weighted: bool = False, single: bool = False) -> Block:
+    X = _features().astype(np.float32) if single else _features()
+    return Block(X, y, _weights() if weighted else None, 0)
+
+
+def _sparse(y: Floats) -> Block:
+    X = _drawn(0, (ROWS, FEATURES))
+    return Block(_csr(np.where(np.abs(X) < 0.7, 0.0, X)), y, None, 0)
+
+
+def _binary(solver: AnySolver, *, weighted: bool = False, single: bool = False, **settings: bool) -> Example:
+    y = (_scores(1)[:, 0] > 0.0).astype(np.float64)
+    return Example(solver, Glm(SHAPE, Logistic(), 1.0, **settings), _dense(y, weighted=weighted, single=single))
+
+
+def _classes(solver: AnySolver) -> Example:
+    y = np.argmax(_scores(4), axis=1).astype(np.float64)
+    return Example(solver, Glm(SHAPE, Multinomial(), 1.0, outputs=4), _dense(y))
+
+
+def _sparse_binary(solver: AnySolver) -> Example:
+    y = (_scores(1)[:, 0] > 0.0).astype(np.float64)
+    return Example(solver, Glm(replace(SHAPE, sparse=True), Logistic(), 1.0), _sparse(y))
+
+
+def _numbers(solver: AnySolver, alpha: tuple[float, ...], *, weighted: bool = False, **settings: bool) -> Example:
+    return Example(
+        solver, LeastSquares(SHAPE, np.array(alpha), **settings), _dense(_scores(len(alpha)), weighted=weighted)
+    )
+
+
+def _sparse_numbers(solver: AnySolver) -> Example:
+    return Example(solver, LeastSquares(replace(SHAPE, sparse=True), np.array([1.0])), _sparse(_scores(1)))
+
+
+SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
+    {
+        "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
+        "preconditioned-lbfgs, float32, weights": lambda: _binary(
+            PreconditionedLbfgs(1e-6), weighted=True, single=True
+        ),
+        "preconditioned-lbfgs, multinomial": lambda: _classes(PreconditionedLbfgs(1e-8)),
+        "preconditioned-lbfgs, no intercept": lambda: _binary(PreconditionedLbfgs(1e-8), intercept=False),
+        "lbfgs": lambda: _binary(Lbfgs(1e-4, 500)),
+        "lbfgs, sparse": lambda: _sparse_binary(Lbfgs(1e-6)),
+        "newton-cholesky": lambda: _binary(NewtonCholesky(1e-8), weighted=True),
+        "newton-cholesky, multinomial": lambda: _classes(NewtonCholesky(1e-8)),
+        "gradient-descent": lambda: _binary(GradientDescent(1e-3, 500)),
+        "gram least squares": lambda: _numbers(GramLeastSquares(), (0.0, 1.0), weighted=True),
+        "gram least squares, positive": lambda: _numbers(GramLeastSquares(), (0.0,), positive=True),
+        "gram least squares, sparse": lambda: _sparse_numbers(GramLeastSquares()),
+        "iterative least squares": lambda: _numbers(IterativeLeastSquares(1e-6, 500), (0.5, 1.0)),
+        "iterative least squares, sparse": lambda: _sparse_numbers(IterativeLeastSquares(1e-10, 500)),
+    }
+)

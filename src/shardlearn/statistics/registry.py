@@ -1,0 +1,205 @@
+"""Every statistic, with blocks to try it on, for the laws that hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Array, Csr, Floats, Matrix
+from shardlearn.core.rng import Purpose, philox, uniform
+from shardlearn.core.statistic import Statistic
+from shardlearn.losses.logistic import Logistic
+from shardlearn.losses.multinomial import Multinomial
+from shardlearn.losses.poisson import Poisson
+from shardlearn.losses.squared import Squared
+
+from .class_weights import ClassWeights
+from .column_range import ColumnRange
+from .curvature import Curvature
+from .gradient import GradSums
+from .gram import Gram
+from .labels import Labels
+from .moments import Moments
+from .products import Products
+from .survey import Survey
+
+WIDTHS = (1, 3, 17)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A statistic and rows that it can be asked about."""
+
+    statistic: Statistic[Any]
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`case(seed, n)`: a statistic of random settings, which do not depend on n, and a block of n random rows."""
+
+    case: Callable[[int, int], Case]
+    weighted: bool = True  # a weight of 2 is the row twice; False: weights do not matter to it
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a survey must know of data in three files."""
+
+    n_features: int
+    file_starts: tuple[int, ...] = (0, 7, 40)
+
+
+def draws(seed: int, stream: int, n: int) -> Floats:
+    """(n,) uniform numbers, a function of (seed, stream, position)."""
+    return uniform(philox(seed, Purpose.TEST, np.arange(n, dtype=np.int64), stream))
+
+
+def numbers(seed: int, stream: int, shape: tuple[int, ...]) -> Floats:
+    """Numbers of different signs and sizes."""
+    n = int(np.prod(shape))
+    size = np.ldexp(1.0, (draws(seed, stream + 1, n) * 13.0).astype(np.int64) - 6)
+    out: Floats = ((2.0 * draws(seed, stream, n) - 1.0) * size).reshape(shape)
+    return out
+
+
+def width(seed: int) -> int:
+    """Number of features."""
+    return WIDTHS[seed % len(WIDTHS)]
+
+
+def features(seed: int, n: int) -> Matrix:
+    """(n, p) in float64 or float32, dense or sparse."""
+    X = numbers(seed, 0, (n, width(seed)))
+    if seed % 4 == 1:
+        return X.astype(np.float32)
+    return sparse(np.where(np.abs(X) < 0.25, 0.0, X)) if is_sparse(seed) else X
+
+
+def is_sparse(seed: int) -> bool:
+    """Whether the features of this seed are sparse."""
+    return seed % 4 == 2
+
+
+def sparse(X: Floats) -> Csr:
+    """The same values as CSR."""
+    rows, columns = np.nonzero(X)
+    indptr = np.searchsorted(rows, np.arange(len(X) + 1)).astype(np.int64)
+    return Csr(X[rows, columns], columns.astype(np.int32), indptr, X.shape[1])
+
+
+def block(seed: int, n: int, y: Array | None) -> Block:
+    """n rows; every second seed has weights, zeros among them."""
+    weight = None if seed % 2 else np.floor(4.0 * draws(seed, 9, n)) * (0.5 if seed % 3 else 1.0)
+    return Block(features(seed, n), y, weight, start=0)
+
+
+def codes(seed: int, n: int, k: int) -> Floats:
+    """(n,) class codes."""
+    return np.floor(k * draws(seed, 5, n))
+
+
+def model(seed: int, k: int) -> tuple[Floats, Floats, Floats | None]:
+    """W, b and a pivot where the data are dense."""
+    p = width(seed)
+    pivot = None if is_sparse(seed) or seed % 5 == 0 else numbers(seed, 14, (p,))
+    return 0.05 * numbers(seed, 10, (k, p)), numbers(seed, 12, (k,)), pivot
+
+
+def _squared(seed: int, n: int) -> Case:
+    return Case(GradSums(Squared(), *model(seed, 2)), block(seed, n, numbers(seed, 16, (n, 2))))
+
+
+def _logistic(seed: int, n: int) -> Case:
+    return Case(GradSums(Logistic(), *model(seed, 1)), block(seed, n, codes(seed, n, 2)))
+
+
+def _multinomial(seed: int, n: int) -> Case:
+    return Case(GradSums(Multinomial(), *model(seed, 4)), block(seed, n, codes(seed, n, 4)))
+
+
+def _poisson(seed: int, n: int) -> Case:
+    return Case(GradSums(Poisson(), *model(seed, 1)), block(seed, n, codes(seed, n, 9)))
+
+
+def _gram(seed: int, n: int) -> Case:
+    *_, pivot = model(seed, 1)
+    pivot_y = None if pivot is None else numbers(seed, 18, (2,))
+    return Case(Gram(width(seed), 2, pivot, pivot_y), block(seed, n, numbers(seed, 16, (n, 2))))
+
+
+def _gram_alone(seed: int, n: int) -> Case:
+    return Case(Gram(width(seed), 0, model(seed, 1)[2]), block(seed, n, None))
+
+
+def _moments(seed: int, n: int) -> Case:
+    return Case(Moments(width(seed), 1, model(seed, 1)[2]), block(seed, n, numbers(seed, 16, (n,))))
+
+
+def _products(seed: int, n: int) -> Case:
+    return Case(Products(*model(seed, 2)), block(seed, n, None))
+
+
+def _curvature(seed: int, n: int) -> Case:
+    W, b, pivot = model(seed, 3)
+    step = 0.5 * numbers(seed, 20, W.shape), 0.5 * numbers(seed, 22, b.shape)
+    return Case(Curvature(Multinomial(), W, b, pivot, step), block(seed, n, codes(seed, n, 3)))
+
+
+def _curvature_own(seed: int, n: int) -> Case:
+    return Case(Curvature(Logistic(), *model(seed, 1), coupled=False), block(seed, n, codes(seed, n, 2)))
+
+
+def _labels(seed: int, n: int) -> Case:
+    drawn = codes(seed, n, 2 + seed % 40)
+    kinds: tuple[Array, ...] = (
+        drawn.astype(np.int64) - 3,
+        drawn > 1.0,
+        drawn - 1.5,
+        np.array([f"class {c:.0f}" for c in drawn], np.str_),
+    )
+    return Case(Labels(limit=20), block(seed, n, kinds[seed % 4]))
+
+
+def _class_weights(seed: int, n: int) -> Case:
+    return Case(ClassWeights(np.array([0.0, 1.0, 2.0])), block(seed, n, codes(seed, n, 3)))
+
+
+def _column_range(seed: int, n: int) -> Case:
+    return Case(ColumnRange(width(seed)), block(seed, n, None))
+
+
+def _survey(seed: int, n: int) -> Case:
+    whole = block(seed, n, numbers(seed, 16, (n,)))
+    if not is_sparse(seed) and n:
+        X = features(seed, n)
+        assert not isinstance(X, Csr)
+        X[draws(seed, 24, n) < 0.05, 0] = np.nan
+        X[draws(seed, 26, n) < 0.05, -1] = np.inf
+        whole = replace(whole, X=X)
+    return Case(Survey(Files(width(seed))), whole)
+
+
+STATISTICS: Mapping[str, Row] = MappingProxyType(
+    {
+        "gradient, squared": Row(_squared),
+        "gradient, logistic": Row(_logistic),
+        "gradient, multinomial": Row(_multinomial),
+        "gradient, poisson": Row(_poisson),
+        "gram": Row(_gram),
+        "gram without targets": Row(_gram_alone),
+        "moments": Row(_moments),
+        "products": Row(_products),
+        "curvature, multinomial": Row(_curvature),
+        "curvature, logistic": Row(_curvature_own),
+        "class weights": Row(_class_weights),
+        "labels": Row(_labels, weighted=False),
+        "column range": Row(_column_range, weighted=False),
+        "survey": Row(_survey, weighted=False),
+    }
+)
