@@ -86,10 +86,10 @@ def chosen(rows: Rows, grid: Grid, block: int, draw: Draw = rng.philox) -> Ints 
             ids = np.arange(start, stop, dtype=np.int64)
             inside = rng.hash64(draw(seed, purpose, ids, stream, 0)) < np.uint64(below)
             return ids[~inside if outside else inside]
-        case Shuffled(purpose, epoch, first, last, seed):
+        case _:
             ids = np.arange(start, stop, dtype=np.int64)
-            at = rng.permuted(ids - grid.first, grid.count, seed, purpose, epoch)
-            return ids[(at >= first) & (at < last)]
+            at = rng.permuted(ids - grid.first, grid.count, rows.seed, rows.purpose, rows.epoch)
+            return ids[(at >= rows.first) & (at < rows.last)]
 
 
 def positions(ids: Ints, present: Ints) -> Ints:

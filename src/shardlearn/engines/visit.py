@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
+from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
 from shardlearn.core.events import CarryBuilt, Emit
 from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Array, Ints
 from shardlearn.core.query import Carry, Query, Transform
-from shardlearn.core.rng import philox
 from shardlearn.core.rows import Rows, chosen, positions
 from shardlearn.core.statistic import Running, Statistic, is_running, is_spread
 
@@ -61,7 +61,7 @@ class Wanted:
 
 def wanted(rows: Rows, grid: Grid, numbers: Sequence[int]) -> Wanted:
     """Which of these blocks a query visits; the others are not read."""
-    ids = {number: chosen(rows, grid, number, philox) for number in numbers}
+    ids = {number: chosen(rows, grid, number, kernels.philox) for number in numbers}
     return Wanted([n for n, some in ids.items() if some is None or len(some)], ids)
 
 
