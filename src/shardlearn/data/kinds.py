@@ -152,18 +152,3 @@ def together(first: Column, other: Column) -> Column | None:
     if {first.kind, other.kind} == {Kind.STRING, Kind.CATEGORY}:
         return Column(first.name, Kind.STRING, "string")
     return None
-
-
-def markdown() -> str:
-    """The table as it stands in the documentation."""
-    lines = [
-        "| Kind | Arrow types | As a feature | As y | Where refused, what mends it |",
-        "|---|---|---|---|---|",
-    ]
-    for row in TABLE:
-        refused = "refused (SL2105)" if row.kind in (Kind.STRING, Kind.CATEGORY) else "refused (SL2106)"
-        cells = (row.kind.value, row.arrow, row.feature or refused, row.label or "refused", row.fix)
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| Also | Taken as | What to do |", "|---|---|---|"]
-    lines += [f"| {' | '.join(cells)} |" for cells in OTHERS]
-    return "\n".join(lines) + "\n"

@@ -24,12 +24,22 @@ def place(files: Files, column: str, row: int, rows: int, in_files: int) -> str:
     return f"{where}; first at row {at.row:,} ({rows:,} row{'s' if rows != 1 else ''}{many})"
 
 
-def large_integers(source: Source, columns: Sequence[str], first: int) -> InputError:
+def large_integers(source: Source, columns: Sequence[str]) -> InputError:
     """The refusal of integers beyond 2**53, after looking at all of them."""
-    places = []
+    found = find_large(source, columns)
+    return refusals.integer_too_large(
+        "X",
+        several(len(found), "column") + " with such values",
+        "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
+        lines([words for _, words in found]),
+    )
+
+
+def find_large(source: Source, columns: Sequence[str]) -> list[tuple[str, str]]:
+    """The columns that hold integers beyond 2**53, each with the place in words."""
+    out = []
     for name in columns:
-        found = _Found()
-        at = 0
+        found, at = _Found(), 0
         for batch in source.read(0, source.count(), [name]):
             column = batch.column(0)
             if pa.types.is_dictionary(column.type):
@@ -38,16 +48,12 @@ def large_integers(source: Source, columns: Sequence[str], first: int) -> InputE
             found.add(np.flatnonzero((values > EXACT) | (values < -EXACT)) + at, source.files())
             at += batch.num_rows
         if found.rows:
-            places.append(place(source.files(), f'column "{name}"', found.first, found.rows, len(found.files)))
-    return refusals.integer_too_large(
-        "X",
-        several(len(places), "column") + " with such values",
-        "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
-        lines(places),
-    )
+            where = place(source.files(), f'column "{name}"', found.first, found.rows, len(found.files))
+            out.append((name, where))
+    return out
 
 
-def missing_labels(source: Source, column: str, first: int) -> InputError:
+def missing_labels(source: Source, column: str) -> InputError:
     """The refusal of rows without a label, after counting them all."""
     found, at = _Found(), 0
     for batch in source.read(0, source.count(), [column]):

@@ -172,14 +172,14 @@ class Filling:
         one = packer(rows.schema, [self.positions[name]])
         out = np.empty((rows.num_rows, 1))
         if one.rows(one.export(rows), 0, rows.num_rows, out, 0)[0, LARGE]:
-            raise scan.large_integers(self.blocks.source, [name], self.blocks.grid.first)
+            raise scan.large_integers(self.blocks.source, [name])
         return out[:, 0]
 
     def _finish(self) -> Block:
         blocks = self.blocks
         if self.counts[:, LARGE].any():
             suspects = [column.name for column in blocks.roles.features if column.kind.value == "integer"]
-            raise scan.large_integers(blocks.source, suspects, blocks.grid.first)
+            raise scan.large_integers(blocks.source, suspects)
         start, stop = blocks.grid.span(self.number)
         here = slice(start - blocks.grid.first, stop - blocks.grid.first)
         y, nulls = self._labels(here)
@@ -190,7 +190,7 @@ class Filling:
         block = Block(self.X, y, weight, start, extra=extra)
         if not blocks.drop:
             if nulls is not None and blocks.roles.target is not None:
-                raise scan.missing_labels(blocks.source, blocks.roles.target.name, blocks.grid.first)
+                raise scan.missing_labels(blocks.source, blocks.roles.target.name)
             return block
         clean = not self.counts[:, MISSING].any() and nulls is None
         return block if clean and y is None and weight is None else without_missing(block, nulls)
