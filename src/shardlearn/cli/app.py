@@ -16,6 +16,7 @@ app = App(
     help="Train, evaluate and apply models on tables larger than memory.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative="", show_default=False),
 )
 

@@ -54,19 +54,19 @@ def _fit(job: Job, estimator: Any, source: Source, answer: Answer) -> int:
     train, held = split(source, job.holdout) if job.holdout else (source, None)
     with stoppable() as signals:
         stopped = _train(estimator, train, job.where, signals)
-        if signals.at_once or not hasattr(estimator, "report_"):
-            raise KeyboardInterrupt
-        if not stopped and held is not None and not signals.times:
+    if held is not None and not stopped:
+        try:
             scores = measure(estimator, held, str(job.where.target), job.where.weight)
             answer.put(holdout={"share": job.holdout, **asdict(scores)})
-        storage.save(estimator, job.out, overwrite=job.overwrite)
-        _tell(job, estimator, answer)
-        stopped |= signals.times > 0
-    if held is not None and "holdout" in answer.values:
+        except KeyboardInterrupt:  # the model is whole
+            stopped = True
+    storage.save(estimator, job.out, overwrite=job.overwrite)
+    _tell(job, estimator, answer)
+    if "holdout" in answer.values:
         answer.say(f"on {percent(job.holdout)} of the rows, kept aside:")
         answer.table(table(answer.values["holdout"]))
     if stopped:
-        answer.note("interrupted: what is saved is the model of the last whole round")
+        answer.note("interrupted: what was learned until then is saved")
     return answer.finish(130 if stopped else 0)
 
 
@@ -75,10 +75,9 @@ def _train(estimator: Any, train: Source, where: Data, signals: Signals) -> bool
     try:
         estimator.fit(train, y=where.target, sample_weight=where.weight)
     except Interrupted:
-        if signals.at_once:
+        if signals.at_once or not hasattr(estimator, "report_"):
             raise
-        return True
-    return False
+    return signals.times > 0
 
 
 def _tell(job: Job, estimator: Any, answer: Answer) -> None:

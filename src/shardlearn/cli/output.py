@@ -54,13 +54,26 @@ class Answer:
 def answering(output: Output) -> Iterator[Answer]:
     """An answer; warnings become notes, and with `--debug` the log goes to stderr."""
     answer = Answer(output)
-    if output.debug:
-        logging.basicConfig(stream=sys.stderr, format="%(relativeCreated)8d ms  %(message)s")
-        logging.getLogger("shardlearn").setLevel(logging.DEBUG)
-    with warnings.catch_warnings(record=False):
+    with warnings.catch_warnings(), logged(output.debug):
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, kind, *_, **__: _warned(answer, message, kind)
         yield answer
+
+
+@contextmanager
+def logged(asked: bool) -> Iterator[None]:
+    """The log on stderr, if asked for."""
+    logger, handler = logging.getLogger("shardlearn"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(relativeCreated)8d ms  %(message)s"))
+    before = logger.level
+    if asked:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def _warned(answer: Answer, message: Warning | str, kind: type[Warning]) -> None:

@@ -24,7 +24,8 @@ def estimator_class(name: str) -> Any:
     if full in known:
         r, kind = known[full]
         return getattr(import_module(f"shardlearn.{r}"), kind)
-    raise Usage(f"There is no estimator {name!r}. {_close(full, list(known), [])}")
+    alike = [short[kind] for kind in get_close_matches(last, short, n=3, cutoff=0.5)]
+    raise Usage(f"There is no estimator {name!r}. {_hint(alike, list(known))}")
 
 
 def parameters(kind: Any, settings: Sequence[str]) -> dict[str, Any]:
@@ -37,7 +38,8 @@ def parameters(kind: Any, settings: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise Usage(f"--set takes name=value, got {text!r}")
         if name not in known:
-            raise Usage(f"{kind.__name__} has no parameter {name!r}. {_close(name, known, [])}")
+            alike = get_close_matches(name, known, n=3, cutoff=0.5)
+            raise Usage(f"{kind.__name__} has no parameter {name!r}. {_hint(alike, known)}")
         found[name] = _typed(kind, name, value.strip())
     return found
 
@@ -91,8 +93,7 @@ def _allows(constraint: Any, value: Any) -> bool:
     return isinstance(wanted, type) and isinstance(value, wanted) and not isinstance(value, bool)
 
 
-def _close(name: str, known: Sequence[str], none: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=3, cutoff=0.5) or none
-    if close:
-        return "Did you mean " + " or ".join(close) + "?"
+def _hint(alike: Sequence[str], known: Sequence[str]) -> str:
+    if alike:
+        return "Did you mean " + " or ".join(alike) + "?"
     return "There are: " + ", ".join(known) + "."

@@ -1,0 +1,176 @@
+"""Exit codes, words and JSON for what can't be done; what a start loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from shardlearn.cli.output import Usage, plain
+from shardlearn.cli.values import estimator_class, parameters
+from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+
+FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,c", "--out", "m")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("fit", "Ridgee", *FIT[2:]), "Did you mean linear_model.Ridge"),
+        (("fit", "nothing.alike", *FIT[2:]), "There are: "),
+        ((*FIT, "--set", "alhpa=1"), "Did you mean alpha?"),
+        ((*FIT, "--set", "qqqq=1"), "There are: alpha, "),
+        ((*FIT, "--set", "alpha"), "name=value"),
+        ((*FIT, "--holdout", "1.5"), "--holdout takes a share"),
+        ((*FIT[:4], *FIT[6:]), "--target is missing"),
+        ((*FIT, "--nosuch", "1"), "--nosuch"),
+        (("fly",), "fly"),
+        (("fit",), "--help"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(call, data, arguments, words) -> None:
+    done = call(*arguments)
+    assert done.code == 2
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_no_verb_prints_the_help_and_is_wrong_usage(call) -> None:
+    done = call()
+    assert done.code == 2
+    assert "inspect" in done.out
+    assert call("--help").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((*FIT, "--set", "alpha=-1"), "SL1001"),
+        ((*FIT[:2], "--data", "elsewhere", *FIT[4:]), "SL2201"),
+        ((*FIT, "--memory", "many"), "SL1001"),
+        (("evaluate", "nowhere", "--data", "data", "--target", "late"), "SL"),
+        (("report", "nowhere"), "SL5110"),
+    ],
+)
+def test_our_errors_are_exit_code_1_without_a_traceback(call, data, arguments, code) -> None:
+    done = call(*arguments)
+    assert done.code == 1
+    assert done.err.startswith("shardlearn.")
+    assert f"[{code}" in done.err
+    assert "Traceback" not in done.err
+    in_json = call(*arguments, "--json")
+    assert in_json.json["error"]["code"].startswith(code)
+    assert in_json.code == 1
+
+
+def test_debug_shows_the_traceback_and_the_log(call, data) -> None:
+    assert "Traceback" in call(*FIT, "--set", "alpha=-1", "--debug").err
+    done = call(*FIT, "--debug")
+    assert done.code == 0
+    assert "FitStarted" in done.err
+
+
+def test_a_folder_in_use_is_refused_before_the_fit(call, data, tmp_path) -> None:
+    assert call(*FIT).code == 0
+    again = call(*FIT)
+    assert again.code == 1
+    assert "[SL5102]" in again.err
+    assert "--overwrite" in again.err
+    assert call(*FIT, "--overwrite").code == 0
+    (tmp_path / "file").write_text("x")
+    assert "a file" in call(*FIT[:-1], "file", "--overwrite").err
+
+
+def test_foreign_errors_do_not_show_their_words(call, data, monkeypatch) -> None:
+    def fit(*_, **__):
+        raise RuntimeError("the value 123.456 of a cell")
+
+    monkeypatch.setattr(Ridge, "fit", fit)
+    done = call(*FIT)
+    assert done.code == 1
+    assert "unexpected RuntimeError" in done.err
+    assert "123.456" not in done.err
+    assert call(*FIT, "--json").json["error"]["code"] == "unexpected"
+
+
+def test_a_foreign_os_error_names_the_file(call, data, monkeypatch) -> None:
+    def fit(*_, **__):
+        raise PermissionError(13, "Permission denied", "secret.parquet")
+
+    monkeypatch.setattr(Ridge, "fit", fit)
+    assert call(*FIT).err == "Permission denied: secret.parquet\n"
+
+
+def test_warnings_are_notes(call, data) -> None:
+    logistic = ("fit", "LogisticRegression", "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m")
+    done = call(*logistic, "--set", "max_iter=1", "--json")
+    assert done.code == 0
+    assert "failed to converge" in done.json["warnings"][0]
+    assert "failed to converge" in done.err
+    assert ".py:" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Ridge, "alpha=2", 2),
+        (Ridge, "alpha=0.5", 0.5),
+        (Ridge, "solver=auto", "auto"),
+        (Ridge, "fit_intercept=false", False),
+        (Ridge, "max_iter=none", None),
+        (Ridge, "random_state=3", 3),
+        (LinearRegression, "positive=True", True),
+        (LogisticRegression, "C=inf", float("inf")),
+        (LogisticRegression, "class_weight=balanced", "balanced"),
+        (LogisticRegression, 'class_weight={"0": 1, "late": 2.5, "true": 3}', {0: 1, "late": 2.5, True: 3}),
+        (LogisticRegression, "class_weight=None", None),
+        (LogisticRegression, "solver= newton-cholesky ", "newton-cholesky"),
+        (LogisticRegression, "verbose=1", 1),
+        (LogisticRegression, "C=much", "much"),
+        (LogisticRegression, "max_iter=2.5", 2.5),
+        (LogisticRegression, "class_weight=[1]", "[1]"),
+    ],
+)
+def test_set_reads_the_type_that_a_parameter_takes(kind, text, value) -> None:
+    found = parameters(kind, [text])
+    assert found == {text.split("=")[0]: value}
+    assert type(next(iter(found.values()))) is type(value)
+
+
+def test_names_of_estimators() -> None:
+    for name in ("Ridge", "linear_model.Ridge", "shardlearn.linear_model.Ridge"):
+        assert estimator_class(name) is Ridge
+    with pytest.raises(Usage):
+        estimator_class("cluster.Ridge")
+
+
+def test_json_has_no_nan() -> None:
+    assert plain({"a": [float("nan"), (1.0, float("-inf"))], 2: None}) == {"a": [None, [1.0, None]], "2": None}
+
+
+HEAVY = ("numpy", "scipy", "sklearn", "pyarrow", "pandas", "polars", "narwhals", "safetensors")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "import shardlearn",
+        "from shardlearn.cli.running import run; run(['--help'])",
+        "from shardlearn.cli.running import run; run(['fit', '--help'])",
+        "from shardlearn.cli.running import run; run(['--version'])",
+        "from shardlearn.cli.running import run; assert run(['fly']) == 2",
+        "from shardlearn.cli.running import run; assert run(['config']) == 0",
+    ],
+)
+def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
+    code = f"import sys\n{start}\nloaded = [m for m in {HEAVY} if m in sys.modules]\nassert not loaded, loaded"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_shardlearn_takes_less_than_100_ms_of_work() -> None:
+    code = "import time; t = time.process_time(); import shardlearn; print(time.process_time() - t)"
+    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout) for _ in range(3)]
+    assert min(times) < 0.1
