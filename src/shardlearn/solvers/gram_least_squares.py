@@ -26,6 +26,7 @@ from shardlearn.statistics.moments import Moments, MomentSums
 from .frame import centered, shifted
 from .metric import unsteady
 from .normal_equations import System, nonnegative, shortest, size, solved, system
+from .overflow import finite
 from .problem import LeastSquares
 
 RUNS = 256
@@ -115,6 +116,7 @@ class GramLeastSquares:
 
 def _summed(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> GramState:
     """Centre the moments and solve."""
+    finite(sums.G, sums.H)
     s = float(sums.weight_sum[0])
     C, H, center, offset = symmetric(sums.G), sums.H, None, np.zeros(problem.targets)
     if problem.intercept:

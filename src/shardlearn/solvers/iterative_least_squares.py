@@ -25,6 +25,7 @@ from shardlearn.statistics.products import Products, ProductSums
 
 from .frame import centered, shifted
 from .metric import unsteady
+from .overflow import finite
 from .problem import LeastSquares
 
 RESTARTS = 5
@@ -160,6 +161,7 @@ class IterativeLeastSquares:
 
 def _scaled(problem: LeastSquares, state: ConjugateState, sums: MomentSums, s: float) -> ConjugateState:
     """The centre, and columns of one length (of their own length where the shortest solution is looked for)."""
+    finite(sums.square, sums.sum_y)
     shape, second = problem.shape, sums.square
     center, offset = None, np.zeros(problem.targets)
     if problem.intercept:

@@ -25,6 +25,7 @@ from . import linesearch
 from .frame import Evaluation, evaluate, from_frame, inner, sums_at, to_frame
 from .linesearch import Search, Verdict
 from .metric import Metric, bounded, solve, unsteady
+from .overflow import finite
 from .problem import Glm, Start
 
 MEMORY = 10
@@ -71,7 +72,7 @@ class LbfgsState:
     metric: Metric | None = None
     pairs: tuple[Pair, ...] = ()
     evaluations: int = 0
-    sharpened: bool = False
+    sharpened: int = 0  # evaluations when the metric was made the last time
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -156,6 +157,7 @@ def pivoted(state: LbfgsState, sums: MomentSums) -> LbfgsState:
 
 def sampled(problem: Glm, state: LbfgsState, center: Floats | None, second: Floats) -> LbfgsState:
     """After the rows of the metric: the frame is known now."""
+    finite(second)
     theta = to_frame(problem, center, Start(state.W, state.b))
     return replace(state, phase=Phase.DESCENT, center=center, second=second, theta=theta)
 

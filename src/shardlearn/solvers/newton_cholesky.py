@@ -17,12 +17,12 @@ from shardlearn.core.matrix import Floats
 from shardlearn.core.query import Query
 from shardlearn.core.solver import AnySolver, Status
 from shardlearn.penalties.l2 import L2
-from shardlearn.statistics.curvature import STEPS, Curvature, CurvatureSums, pairs_of
-from shardlearn.statistics.gram import symmetric
+from shardlearn.statistics.curvature import STEPS, Curvature, CurvatureSums
 from shardlearn.statistics.moments import Moments, MomentSums
 
 from . import preconditioned_lbfgs
 from .frame import Evaluation, evaluate, from_frame, inner, parts, placed, to_frame
+from .hessian import hessian
 from .lbfgs import Lbfgs, LbfgsState, begin, first_block
 from .linesearch import ARMIJO, ROUNDING
 from .preconditioned_lbfgs import PreconditionedLbfgs
@@ -118,7 +118,7 @@ class NewtonCholesky:
 
     def _stepped(self, problem: Glm, state: NewtonState, sums: CurvatureSums, here: Evaluation) -> NewtonState:
         """The next step, or the end."""
-        step = _newton_step(problem, hessian(problem, state.center, sums), here.grad)
+        step = _newton_step(hessian(problem, state.center, sums, problem.l2 / here.weight), here.grad)
         if step is None:
             return self._fallen(problem, state)
         slope = inner(here.grad, step)
@@ -186,30 +186,7 @@ def _share(problem: Glm, state: NewtonState, sums: CurvatureSums, here: Evaluati
     return None
 
 
-def hessian(problem: Glm, center: Floats | None, sums: CurvatureSums) -> Floats:
-    """(kq, kq) of F in the frame, made regular where adding one number to all outputs changes nothing."""
-    k, p, s = problem.outputs, problem.shape.features, sums.sums.weight
-    q = p + problem.intercept
-    H = np.zeros((k, q, k, q))
-    for c, (a, b) in enumerate(pairs_of(k, True)):
-        sign = 1.0 if a == b else -1.0
-        block = np.zeros((q, q))
-        block[:p, :p] = symmetric(sums.G[c])
-        if problem.intercept:
-            block[:p, p], block[p, :p], block[p, p] = sums.sum_x[c], sums.sum_x[c], sums.weight[c]
-        H[a, :, b] = sign * block / s
-        H[b, :, a] = H[a, :, b]
-    outs, at = np.arange(k), np.arange(q)
-    for a in range(k):
-        H[a, at[:p], a, at[:p]] += problem.l2 / s
-    if problem.loss.shiftable:
-        loose = at if problem.l2 == 0.0 else at[p:]
-        for j in loose:
-            H[:, j, :, j] += H[outs, j, outs, j].max() / k
-    return H.reshape(k * q, k * q)
-
-
-def _newton_step(problem: Glm, H: Floats, grad: Floats) -> Floats | None:
+def _newton_step(H: Floats, grad: Floats) -> Floats | None:
     """-H^-1 grad, or None where H is not positive definite beyond rounding."""
     diagonal = H.diagonal()
     if not bool((diagonal > 0.0).all()) or not bool(np.isfinite(diagonal).all()):

@@ -1,8 +1,8 @@
 """L-BFGS in the metric of a Gram matrix: about ten passes whatever the conditioning of the features.
 
 The metric is bound * E[x x'] + l2 / s over about max(10 p, 4096) rows, x centred: an upper bound of the Hessian for
-canonical losses (Böhning & Lindsay 1988). After 12 evaluations it is made again with the curvature at the point
-reached, which helps where the model saturates.
+canonical losses (Böhning & Lindsay 1988). Of several classes the bound says little about how they act on each other:
+after each 12 evaluations the metric is made again with the curvature at the point reached, all classes together.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shardlearn.statistics.gram import Gram, symmetric
 from shardlearn.statistics.moments import MomentSums
 
 from .frame import inner, placed
+from .hessian import hessian
 from .lbfgs import (
     LbfgsState,
     Phase,
@@ -38,7 +39,7 @@ from .problem import Glm
 
 RUNS = 64
 PATIENCE = 12  # evaluations before the metric is made again
-LARGEST_SHARPENED = 1 << 24  # numbers in the metrics of all outputs together
+WIDEST_SHARPENED = 1024  # coefficients up to which the sharpened metric pays
 
 Answer = MomentSums | kernels.GramSums | LossSums | CurvatureSums
 Question = Query[MomentSums] | Query[kernels.GramSums] | Query[LossSums] | Query[CurvatureSums]
@@ -60,7 +61,7 @@ class PreconditionedLbfgs:
             return Query(gram, rows=sample(problem), runs=RUNS)
         if state.phase is Phase.SHARPEN:
             assert state.theta is not None
-            curvature = Curvature(problem.loss, *placed(problem, state.center, state.theta), coupled=False)
+            curvature = Curvature(problem.loss, *placed(problem, state.center, state.theta))
             return Query(curvature, rows=sample(problem), runs=RUNS)
         return ask_common(problem, state)
 
@@ -74,8 +75,8 @@ class PreconditionedLbfgs:
             case CurvatureSums():
                 return _sharpened(problem, state, answer)
         state = descend(problem, state, answer, self.tol, self.max_iter)
-        late = state.evaluations >= PATIENCE and state.status is Status.RUNNING and not state.sharpened
-        fits = problem.outputs * (problem.shape.features + 1) ** 2 <= LARGEST_SHARPENED
+        late = state.evaluations - state.sharpened >= PATIENCE and state.status is Status.RUNNING
+        fits = problem.loss.shiftable and problem.outputs * (problem.shape.features + 1) <= WIDEST_SHARPENED
         between = state.search is not None and state.search.evaluations == 0
         return replace(state, phase=Phase.SHARPEN) if late and fits and between else state
 
@@ -97,25 +98,11 @@ def _moments(problem: Glm, state: LbfgsState, sums: kernels.GramSums) -> tuple[F
 
 
 def _sharpened(problem: Glm, state: LbfgsState, sums: CurvatureSums) -> LbfgsState:
-    """With the curvature at the point; in sparse data the features are centred here."""
-    assert state.grad is not None
-    p, s = problem.shape.features, sums.sums.weight
-    q = p + problem.intercept
-    if not s > 0.0:
-        return replace(state, phase=Phase.DESCENT, sharpened=True)
-    M = np.zeros((problem.outputs, q, q))
-    at = np.arange(p)
-    for k, out in enumerate(M):
-        G, first, whole = symmetric(sums.G[k]), sums.sum_x[k], sums.weight[k]
-        if problem.shape.sparse and state.center is not None:
-            c = state.center
-            across = first[:, None] * c
-            G = G - across - across.T + whole * (c[:, None] * c)
-            first = first - whole * c
-        out[:p, :p] = G / s
-        out[at, at] += problem.l2 / state.weight
-        if problem.intercept:
-            out[:p, p], out[p, :p], out[p, p] = first / s, first / s, whole / s
-    metric = factored(M)
+    """With the curvature at the point."""
+    state = replace(state, phase=Phase.DESCENT, sharpened=state.evaluations)
+    if not sums.sums.weight > 0.0:
+        return state
+    ridge = problem.l2 / state.weight
+    metric = factored(hessian(problem, state.center, sums, ridge))
     pairs = tuple(replace(pair, ymy=inner(pair.y, solve(metric, pair.y))) for pair in state.pairs)
-    return aimed(replace(state, phase=Phase.DESCENT, sharpened=True, metric=metric, pairs=pairs))
+    return aimed(replace(state, metric=metric, pairs=pairs))

@@ -79,9 +79,11 @@ def _sparse(y: Floats) -> Block:
     return Block(_csr(np.where(np.abs(X) < 0.7, 0.0, X)), y, None, 0)
 
 
-def _binary(solver: AnySolver, *, weighted: bool = False, single: bool = False, **settings: bool) -> Example:
+def _binary(solver: AnySolver, *, weighted: bool = False, single: bool = False, intercept: bool = True) -> Example:
     y = (_scores(1)[:, 0] > 0.0).astype(np.float64)
-    return Example(solver, Glm(SHAPE, Logistic(), 1.0, **settings), _dense(y, weighted=weighted, single=single))
+    return Example(
+        solver, Glm(SHAPE, Logistic(), 1.0, intercept=intercept), _dense(y, weighted=weighted, single=single)
+    )
 
 
 def _classes(solver: AnySolver) -> Example:

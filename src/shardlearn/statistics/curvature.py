@@ -41,12 +41,11 @@ class Curvature:
     b: Floats  # (k,)
     pivot: Floats | None = None  # (p,); dense data only
     step: tuple[Floats, Floats] | None = None  # dW (k, p), db (k,)
-    coupled: bool = True  # whether the blocks of two different outputs are wanted
     exact: ClassVar[bool] = False
 
     def of(self, block: Block, /) -> CurvatureSums:
         p = self.W.shape[1]
-        count = len(tuple(pairs_of(len(self.b), self.coupled)))
+        count = len(tuple(pairs_of(len(self.b))))
         empty = np.zeros(len(STEPS)), np.zeros(count), np.zeros((count, p)), np.zeros((count, p, p))
         return self._into(CurvatureSums(self._gradient(block), *empty), block)
 
@@ -63,7 +62,7 @@ class Curvature:
 
     def bytes(self) -> int:
         k, p = len(self.b), int(self.W.shape[1])
-        pairs = k * (k + 1) // 2 if self.coupled else k
+        pairs = k * (k + 1) // 2
         return 8 * (k * (p + 1) + 3 + len(STEPS) + pairs * (p * p + p + 1))
 
     def _gradient(self, block: Block) -> LossSums:
@@ -77,7 +76,7 @@ class Curvature:
             value = self.loss.value(y, at)
             out.values[share] += column_sums((value if block.weight is None else value * block.weight)[:, None])[0]
         own, factor = self.loss.curvature(y, z), self.loss.coupling(y, z)
-        for c, (a, b) in enumerate(pairs_of(len(self.b), self.coupled)):
+        for c, (a, b) in enumerate(pairs_of(len(self.b))):
             if a != b and factor is None:
                 continue
             D = own[:, a] if factor is None or a == b else factor[:, a] * factor[:, b]
@@ -93,11 +92,10 @@ class Curvature:
             yield z - (1.0 - share) * dz
 
 
-def pairs_of(outputs: int, coupled: bool) -> Iterator[tuple[int, int]]:
+def pairs_of(outputs: int) -> Iterator[tuple[int, int]]:
     """Pairs of outputs in the order of the blocks."""
     yield from ((a, a) for a in range(outputs))
-    if coupled:
-        yield from ((a, b) for a in range(outputs) for b in range(a + 1, outputs))
+    yield from ((a, b) for a in range(outputs) for b in range(a + 1, outputs))
 
 
 def _views(sums: CurvatureSums, c: int) -> kernels.GramSums:

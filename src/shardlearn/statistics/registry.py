@@ -151,8 +151,8 @@ def _curvature(seed: int, n: int) -> Case:
     return Case(Curvature(Multinomial(), W, b, pivot, step), block(seed, n, codes(seed, n, 3)))
 
 
-def _curvature_own(seed: int, n: int) -> Case:
-    return Case(Curvature(Logistic(), *model(seed, 1), coupled=False), block(seed, n, codes(seed, n, 2)))
+def _curvature_alone(seed: int, n: int) -> Case:
+    return Case(Curvature(Logistic(), *model(seed, 1)), block(seed, n, codes(seed, n, 2)))
 
 
 def _labels(seed: int, n: int) -> Case:
@@ -196,7 +196,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "moments": Row(_moments),
         "products": Row(_products),
         "curvature, multinomial": Row(_curvature),
-        "curvature, logistic": Row(_curvature_own),
+        "curvature, logistic": Row(_curvature_alone),
         "class weights": Row(_class_weights),
         "labels": Row(_labels, weighted=False),
         "column range": Row(_column_range, weighted=False),
