@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, Thread, current_thread
 from time import monotonic
 from typing import Any
 from weakref import WeakSet
@@ -55,8 +55,9 @@ class ThreadPool:
     _ended: Condition  # a job ended
     _queue: deque[Job]
     _running: dict[Ticket, Job]
-    _threads: int  # threads that may take work
+    _counted: int  # threads that may take work
     _idle: int  # and those of them that wait for it
+    threads: set[Thread]  # all that are alive, also those that hang and were given up
 
     def __init__(self, workers: int, room: Room):
         self._workers, self.room, self.epoch = workers, room, 0
@@ -66,6 +67,11 @@ class ThreadPool:
     @property
     def workers(self) -> int:
         return self._workers
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is at work."""
+        return bool(self._running)
 
     def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
         job = Job(ticket, task, inbox, copy_context(), sklearn_settings())
@@ -81,7 +87,7 @@ class ThreadPool:
             if job is not None and not job.stopped:
                 job.stopped = True
                 self._leave(job)
-                self._threads -= 1
+                self._counted -= 1
                 self._call_threads()
 
     def settle(self, tickets: Sequence[Ticket], timeout: float, /) -> None:
@@ -108,7 +114,8 @@ class ThreadPool:
         self._lock = Lock()
         self._work, self._ended = Condition(self._lock), Condition(self._lock)
         self._queue, self._running = deque(), {}
-        self._threads = self._idle = 0
+        self._counted = self._idle = 0
+        self.threads = set()
 
     def _leave(self, job: Job) -> None:
         """A job that is over, or given up, keeps nobody from the reader that it shares."""
@@ -118,9 +125,17 @@ class ThreadPool:
     def _call_threads(self) -> None:
         if self._idle >= len(self._queue):
             self._work.notify()
-        elif self._threads < self._workers:
-            self._threads += 1
-            Thread(target=self._loop, name=f"shardlearn-{self._threads}", daemon=True).start()
+        elif self._counted < self._workers:
+            self._counted += 1
+            thread = Thread(target=self._live, name=f"shardlearn-{self._counted}", daemon=True)
+            self.threads.add(thread)
+            thread.start()
+
+    def _live(self) -> None:
+        try:
+            self._loop()
+        finally:
+            self.threads.discard(current_thread())
 
     def _loop(self) -> None:
         while True:
@@ -133,8 +148,8 @@ class ThreadPool:
                 del self._running[job.ticket]
                 self._ended.notify_all()
                 if job.stopped:  # another thread may have taken this one's place
-                    gone = self._threads >= self._workers
-                    self._threads += not gone
+                    gone = self._counted >= self._workers
+                    self._counted += not gone
             job.inbox.stimuli.put(stimulus)
             if job.stopped and gone:
                 return
@@ -148,7 +163,7 @@ class ThreadPool:
                 until = monotonic() + IDLE
                 while not self._queue:
                     if monotonic() >= until:
-                        self._threads -= 1
+                        self._counted -= 1
                         return None
                     self._work.wait(until - monotonic())
                 job = self._queue.popleft()
