@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 from tests.engines.fakes import FloatSum, IdSum, Walk
+from tests.engines.subprocess_pool import SubprocessPool, subprocess_engine
 from tests.probes.plain import fingerprint
 from tests.probes.registry import PROBES, fit
 from tests.probes.shaken import ForgetfulEngine, Shaken
@@ -53,11 +54,46 @@ def test_threads_give_the_same_bits(name, workers):
     assert fingerprint(fit(PROBES[name], threads(workers))[0]) == reference(name)[1]
 
 
+@pytest.fixture(scope="module", params=WORKERS)
+def children(request):
+    with SubprocessPool(request.param) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_processes_give_the_same_bits(name, children):
+    """Queries and answers travel as bytes."""
+    assert fingerprint(fit(PROBES[name], subprocess_engine(children))[0]) == reference(name)[1]
+
+
+@pytest.fixture(scope="module")
+def mortals():
+    with SubprocessPool(3) as pool:
+        yield pool
+        assert pool.killed >= 2 * len(PROBES) - 2  # a probe of two questions has no middle
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_workers_die_and_take_their_columns_with_them(name, mortals):
+    """One is shot in the middle of its work, one between two rounds."""
+    rounds = []
+
+    def after(now, stage):
+        rounds.append(stage)
+        if len(rounds) == reference(name)[2] // 2 + 1:
+            mortals.kill(len(name))
+        return False
+
+    mortals.kill_on = {(1, 0, 1)}
+    state, _ = fit(PROBES[name], subprocess_engine(mortals), after=after)
+    assert fingerprint(state) == reference(name)[1]
+
+
 @pytest.mark.parametrize("name", PROBES)
 def test_where_readers_start_does_not_show(name):
     """Blocks lie in files as they like."""
     probe = PROBES[name]
-    for at in ((), (1, 2, 5), (3,)):
+    for at in ((), (1, 2, 5)):
         stages = tuple({n: replace(b, at=at, resident=False) for n, b in stage.items()} for stage in probe.stages)
         for engine in (SerialEngine(), threads(2)):
             assert fingerprint(fit(replace(probe, stages=stages), engine)[0]) == reference(name)[1]
