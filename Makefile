@@ -44,7 +44,7 @@ help:
 
 .make/bench: .make/build
 	@echo "installing the libraries to compare with"
-	@$(PY) -m pip install --quiet --group bench
+	@$(PY) -m pip install --quiet --group bench $(if $(BENCH_DASK),--group dask)
 	@touch $@
 
 build: .make/build
