@@ -33,12 +33,13 @@ inline void all_products(const Sparse<T>& x, i64 n, const Model& m, double* out,
 }
 
 template <class T>
-inline void chain_rows(const Sparse<T>& x, i64 n, const double* r, i64 row, double* sum) {
-    for (i64 i = 0; i < n; ++i)
-        for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) {
-            double& s = sum[x.indices[t]];
-            s = fma(r[i * row], static_cast<double>(x.data[t]), s);
-        }
+inline void chain_rows(const Sparse<T>& x, i64 n, i64 k, Factors f, double* sum) {
+    for (i64 q = 0; q < k; ++q, sum += x.p)
+        for (i64 i = 0; i < n; ++i)
+            for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) {
+                double& s = sum[x.indices[t]];
+                s = fma(f.r[i * f.row + q * f.column], static_cast<double>(x.data[t]), s);
+            }
 }
 
 // sum += part and part = 0 in the columns that the n rows touch: elsewhere part is zero already.
@@ -79,10 +80,8 @@ inline void weighted_rows_sum(const Rows& x, const double* r, i64 k, const doubl
     with_rows(x, pivot, [&](auto rows) {
         for (i64 i = 0; i < x.n; i += SUB_LEAF) {
             i64 count = least(SUB_LEAF, x.n - i);
-            for (i64 q = 0; q < k; ++q) {
-                chain_rows(rows.from(i), count, r + i * k + q, k, part + q * x.p);
-                flush_touched(rows.from(i), count, part + q * x.p, out + q * x.p);
-            }
+            chain_rows(rows.from(i), count, k, {r + i * k, k, 1}, part);
+            for (i64 q = 0; q < k; ++q) flush_touched(rows.from(i), count, part + q * x.p, out + q * x.p);
         }
     });
 }

@@ -5,6 +5,8 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
+constexpr i64 NEAR = 256 << 10;  // bytes: the second cache, not the first: the stream from memory should not stop often
+
 struct GlmTile {
     double* z;       // (k, TILE): z, then the slopes
     double* target;  // (k, TILE)
@@ -20,6 +22,18 @@ SL_INLINE void times_weight(GlmTile& tile, const double* weight, i64 rows, i64 k
     }
 }
 
+// Rows whose features stay near until they are used a second time; the bits don't depend on it.
+template <class T, bool PIVOT>
+SL_INLINE i64 tile_rows(const Dense<T, PIVOT>& x) {
+    i64 rows = TILE;
+    while (rows > LANES && rows * x.p * static_cast<i64>(sizeof(T)) > NEAR) rows /= 2;
+    return rows;
+}
+template <class T>
+SL_INLINE i64 tile_rows(const Sparse<T>&) {
+    return TILE;
+}
+
 template <class X>
 inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSums& out) {
     i64 k = m.k, p = x.p, y_columns = target_columns(t.loss, k);
@@ -27,18 +41,18 @@ inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSum
     tile.z = scratch(1, k * TILE), tile.target = scratch(2, k * TILE);
     double *part = zeros(0, k * p), *part_b = zeros(3, k);
     LaneSum loss = {};
-    for (i64 i = 0; i < n; i += TILE) {
-        i64 rows = least(TILE, n - i);
+    i64 step = tile_rows(x);
+    for (i64 i = 0; i < n; i += step) {
+        i64 rows = least(step, n - i);
         X here = x.from(i);
         all_products(here, rows, m, tile.z, 1, TILE);
         tile_losses(t.loss, tile.z, t.y + i * y_columns, rows, k, tile.target, tile.value);
         if (t.weight) times_weight(tile, t.weight + i, rows, k);
         loss.add(tile.value, rows);
-        for (i64 q = 0; q < k; ++q) {
-            chain_rows(here, rows, tile.z + q * TILE, 1, part + q * p);
+        chain_rows(here, rows, k, {tile.z, 1, TILE}, part);
+        for (i64 q = 0; q < k; ++q)
             for (i64 r = 0; r < rows; ++r) part_b[q] += tile.z[q * TILE + r];
-        }
-        if ((i + TILE) % SUB_LEAF == 0 || i + TILE >= n) {
+        if ((i + step) % SUB_LEAF == 0 || i + step >= n) {
             i64 start = i / SUB_LEAF * SUB_LEAF;
             for (i64 q = 0; q < k; ++q) flush_touched(x.from(start), i + rows - start, part + q * p, out.grad + q * p);
             flush(part_b, out.grad_b, k);

@@ -23,8 +23,8 @@ SL_INLINE void poisson(V z, V y, V& value, V& slope) {
 
 // value[i] = sum over columns of f(z, y), and z becomes the slope; z and y are (k, TILE).
 template <class F>
-SL_INLINE void columns_loss(double* z, const double* y, i64 k, double* value, F f) {
-    for (i64 i = 0; i < TILE; i += W) {
+SL_INLINE void columns_loss(double* z, const double* y, i64 rows, i64 k, double* value, F f) {
+    for (i64 i = 0; i < rows; i += W) {
         V total = zero();
         for (i64 q = 0; q < k; ++q) {
             V one, slope;
@@ -37,8 +37,8 @@ SL_INLINE void columns_loss(double* z, const double* y, i64 k, double* value, F 
 }
 
 // log sum_q exp(z_q) - z_y with the largest z taken out; z becomes softmax - onehot. y is (TILE,) of codes.
-SL_INLINE void multinomial_loss(double* z, const double* y, i64 k, double* value) {
-    for (i64 i = 0; i < TILE; i += W) {
+SL_INLINE void multinomial_loss(double* z, const double* y, i64 rows, i64 k, double* value) {
+    for (i64 i = 0; i < rows; i += W) {
         V code = load(y + i), top = load(z + i), sum = zero(), chosen = zero();
         for (i64 q = 1; q < k; ++q) top = max(load(z + q * TILE + i), top);
         for (i64 q = 0; q < k; ++q) {
@@ -59,16 +59,18 @@ inline i64 target_columns(Loss loss, i64 k) { return loss == MULTINOMIAL ? 1 : k
 
 // Values and slopes of up to TILE rows; `target` is room for (k, TILE), y the rows' own (rows, k) or (rows,).
 inline void tile_losses(Loss loss, double* z, const double* y, i64 rows, i64 k, double* target, double* value) {
-    i64 columns = target_columns(loss, k);
-    for (i64 q = 0; q < columns; ++q)
-        for (i64 i = 0; i < TILE; ++i) target[q * TILE + i] = i < rows ? y[i * columns + q] : 0.0;
+    i64 columns = target_columns(loss, k), padded = (rows + W - 1) / W * W;
+    for (i64 q = 0; q < columns; ++q) {
+        for (i64 i = 0; i < rows; ++i) target[q * TILE + i] = y[i * columns + q];
+        for (i64 i = rows; i < padded; ++i) target[q * TILE + i] = 0.0;
+    }
     for (i64 q = 0; q < k; ++q)
-        for (i64 i = rows; i < TILE; ++i) z[q * TILE + i] = 0.0;
+        for (i64 i = rows; i < padded; ++i) z[q * TILE + i] = 0.0;
     switch (loss) {
-        case SQUARED: return columns_loss(z, target, k, value, [](V a, V b, V& v, V& s) { squared(a, b, v, s); });
-        case LOGISTIC: return columns_loss(z, target, k, value, [](V a, V b, V& v, V& s) { logistic(a, b, v, s); });
-        case POISSON: return columns_loss(z, target, k, value, [](V a, V b, V& v, V& s) { poisson(a, b, v, s); });
-        case MULTINOMIAL: return multinomial_loss(z, target, k, value);
+        case SQUARED: return columns_loss(z, target, padded, k, value, [](V a, V b, V& v, V& s) { squared(a, b, v, s); });
+        case LOGISTIC: return columns_loss(z, target, padded, k, value, [](V a, V b, V& v, V& s) { logistic(a, b, v, s); });
+        case POISSON: return columns_loss(z, target, padded, k, value, [](V a, V b, V& v, V& s) { poisson(a, b, v, s); });
+        case MULTINOMIAL: return multinomial_loss(z, target, padded, k, value);
         default: return;
     }
 }

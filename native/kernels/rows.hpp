@@ -4,6 +4,7 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
+constexpr i64 FETCH_ROWS = 16;  // how far ahead rows are fetched
 constexpr int ROWS_AT_ONCE = W == 8 ? 4 : W == 4 ? 2 : 1;
 
 template <class T, bool PIVOT>
@@ -20,6 +21,10 @@ struct Dense {  // rows of a matrix, seen as doubles less the pivot
         return PIVOT ? value - load_n(pivot + j, count) : value;
     }
     Dense from(i64 i) const { return {x + i * p, pivot, p}; }
+    SL_INLINE void fetch(i64 i, i64 rows) const {  // ahead of use; beyond the end does no harm
+        const char* at = reinterpret_cast<const char*>(x + i * p);
+        for (i64 byte = 0; byte < rows * p * static_cast<i64>(sizeof(T)); byte += 64) __builtin_prefetch(at + byte, 0, 3);
+    }
 };
 
 // Calls f with the matrix as a Dense of its own type.
@@ -47,17 +52,24 @@ SL_INLINE void products(const X& x, const double* w, const double* b, double* ou
                 V value = x.at(r, j + v * W);
                 for (int q = 0; q < C; ++q) acc[r][q].v[v] = fma(value, load(w + q * x.p + j + v * W), acc[r][q].v[v]);
             }
-    if (j < x.p)
-        for (int v = 0; v < LANES / W; ++v) {
-            int count = inside(x.p - j, v);
-            for (int r = 0; r < R; ++r) {
-                V value = x.at(r, j + v * W, count);
-                for (int q = 0; q < C; ++q)
-                    acc[r][q].v[v] = fma(value, load_n(w + q * x.p + j + v * W, count), acc[r][q].v[v]);
-            }
+    for (int v = 0; v < LANES / W; ++v) {
+        int count = inside(x.p - j, v);
+        if (count == 0) break;
+        for (int r = 0; r < R; ++r) {
+            V value = x.at(r, j + v * W, count);
+            for (int q = 0; q < C; ++q)
+                acc[r][q].v[v] = fma(value, load_n(w + q * x.p + j + v * W, count), acc[r][q].v[v]);
         }
-    for (int r = 0; r < R; ++r)
-        for (int q = 0; q < C; ++q) out[r * row + q * column] = fold(acc[r][q]) + (b ? b[q] : 0.0);
+    }
+    for (int q = 0; q < C; ++q) {
+        double sums[R];
+        if constexpr (R == 4)
+            fold4(acc[0][q], acc[1][q], acc[2][q], acc[3][q], sums);
+        else
+            for (int r = 0; r < R; ++r) sums[r] = fold(acc[r][q]);
+        double bias = b ? b[q] : 0.0;
+        for (int r = 0; r < R; ++r) out[r * row + q * column] = sums[r] + bias;
+    }
 }
 
 template <int R, class X>
@@ -73,43 +85,66 @@ template <class X>
 inline void all_products(const X& x, i64 n, const Model& m, double* out, i64 row, i64 column) {
     constexpr int R = ROWS_AT_ONCE;
     i64 i = 0;
-    for (; i + R <= n; i += R) products_of<R>(x.from(i), m, out + i * row, row, column);
+    for (; i + R <= n; i += R) {
+        x.fetch(i + FETCH_ROWS, R);
+        products_of<R>(x.from(i), m, out + i * row, row, column);
+    }
     for (; i < n; ++i) products_of<1>(x.from(i), m, out + i * row, row, column);
 }
 
-// sum[j] = fma(r_i, x_ij, sum[j]) over n rows in order, for N vectors; the last holds `count` columns.
-template <int N, class X>
-SL_INLINE void chain_columns(const X& x, i64 n, const double* r, i64 row, i64 j, int count, double* sum) {
-    V acc[N];
-    for (int v = 0; v < N - 1; ++v) acc[v] = load(sum + j + v * W);
-    acc[N - 1] = load_n(sum + j + (N - 1) * W, count);
-    for (i64 i = 0; i < n; ++i) {
-        V factor = set(r[i * row]);
-        for (int v = 0; v < N - 1; ++v) acc[v] = fma(factor, x.at(i, j + v * W), acc[v]);
-        acc[N - 1] = fma(factor, x.at(i, j + (N - 1) * W, count), acc[N - 1]);
+struct Factors {  // of row i for sum q: r[i * row + q * column]
+    const double* r;
+    i64 row, column;
+};
+
+// sum[q][j] = fma(r_iq, x_ij, sum[q][j]) over n rows in order, for N vectors (the last of `count` columns) and C sums.
+template <int N, int C, class X>
+SL_INLINE void chain_columns(const X& x, i64 n, Factors f, i64 j, int count, double* sum) {
+    V acc[C][N];
+    for (int q = 0; q < C; ++q) {
+        for (int v = 0; v < N - 1; ++v) acc[q][v] = load(sum + q * x.p + j + v * W);
+        acc[q][N - 1] = load_n(sum + q * x.p + j + (N - 1) * W, count);
     }
-    for (int v = 0; v < N - 1; ++v) store(sum + j + v * W, acc[v]);
-    store_n(sum + j + (N - 1) * W, acc[N - 1], count);
+    for (i64 i = 0; i < n; ++i) {
+        V value[N];
+        for (int v = 0; v < N - 1; ++v) value[v] = x.at(i, j + v * W);
+        value[N - 1] = x.at(i, j + (N - 1) * W, count);
+        for (int q = 0; q < C; ++q) {
+            V factor = set(f.r[i * f.row + q * f.column]);
+            for (int v = 0; v < N; ++v) acc[q][v] = fma(factor, value[v], acc[q][v]);
+        }
+    }
+    for (int q = 0; q < C; ++q) {
+        for (int v = 0; v < N - 1; ++v) store(sum + q * x.p + j + v * W, acc[q][v]);
+        store_n(sum + q * x.p + j + (N - 1) * W, acc[q][N - 1], count);
+    }
 }
 
-// The same for every column.
-template <class X>
-inline void chain_rows(const X& x, i64 n, const double* r, i64 row, double* sum) {
-    constexpr int N = 8;
+template <int N, int C, class X>
+SL_INLINE void chain_vectors(int vectors, const X& x, i64 n, Factors f, i64 j, int count, double* sum) {
+    if (vectors == N)
+        chain_columns<N, C>(x, n, f, j, count, sum);
+    else if constexpr (N > 1)
+        chain_vectors<N - 1, C>(vectors, x, n, f, j, count, sum);
+}
+
+// The same for every column, N vectors at a time.
+template <int N, int C, class X>
+inline void chain_sums(const X& x, i64 n, Factors f, double* sum) {
     for (i64 j = 0; j < x.p; j += N * W) {
         i64 columns = least<i64>(N * W, x.p - j);
         int vectors = static_cast<int>((columns + W - 1) / W), count = static_cast<int>(columns - (vectors - 1) * W);
-        switch (vectors) {
-            case 8: chain_columns<8>(x, n, r, row, j, count, sum); break;
-            case 7: chain_columns<7>(x, n, r, row, j, count, sum); break;
-            case 6: chain_columns<6>(x, n, r, row, j, count, sum); break;
-            case 5: chain_columns<5>(x, n, r, row, j, count, sum); break;
-            case 4: chain_columns<4>(x, n, r, row, j, count, sum); break;
-            case 3: chain_columns<3>(x, n, r, row, j, count, sum); break;
-            case 2: chain_columns<2>(x, n, r, row, j, count, sum); break;
-            default: chain_columns<1>(x, n, r, row, j, count, sum);
-        }
+        chain_vectors<N, C>(vectors, x, n, f, j, count, sum);
     }
+}
+
+// The same for k sums.
+template <class X>
+inline void chain_rows(const X& x, i64 n, i64 k, Factors f, double* sum) {
+    constexpr int C = 4, N = W == 8 ? 4 : 2;
+    i64 q = 0;
+    for (; q + C <= k; q += C) chain_sums<N, C>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
+    for (; q < k; ++q) chain_sums<8, 1>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
 }
 
 // sum += part, and part = 0.

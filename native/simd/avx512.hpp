@@ -76,4 +76,15 @@ SL_INLINE double fold(const Lanes& a) {
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
+// Four folds at once: the same sums, lanes of different rows side by side.
+SL_INLINE void fold4(const Lanes& a, const Lanes& b, const Lanes& c, const Lanes& d, double* out) {
+    __m512d a8 = _mm512_add_pd(a.v[0].v, a.v[1].v), b8 = _mm512_add_pd(b.v[0].v, b.v[1].v);
+    __m512d c8 = _mm512_add_pd(c.v[0].v, c.v[1].v), d8 = _mm512_add_pd(d.v[0].v, d.v[1].v);
+    __m512d ab = _mm512_add_pd(_mm512_shuffle_f64x2(a8, b8, 0x44), _mm512_shuffle_f64x2(a8, b8, 0xee));  // 4 of a, 4 of b
+    __m512d cd = _mm512_add_pd(_mm512_shuffle_f64x2(c8, d8, 0x44), _mm512_shuffle_f64x2(c8, d8, 0xee));
+    __m512d two = _mm512_add_pd(_mm512_shuffle_f64x2(ab, cd, 0x88), _mm512_shuffle_f64x2(ab, cd, 0xdd));  // 2 of each
+    __m512d one = _mm512_add_pd(two, _mm512_unpackhi_pd(two, two));
+    _mm256_storeu_pd(out, _mm512_castpd512_pd256(_mm512_permutexvar_pd(_mm512_set_epi64(0, 0, 0, 0, 6, 4, 2, 0), one)));
+}
+
 }  // namespace shardlearn::SHARDLEARN_ISA

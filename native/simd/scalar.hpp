@@ -84,4 +84,8 @@ SL_INLINE double fold(const Lanes& a) {
     return x[0];
 }
 
+SL_INLINE void fold4(const Lanes& a, const Lanes& b, const Lanes& c, const Lanes& d, double* out) {
+    out[0] = fold(a), out[1] = fold(b), out[2] = fold(c), out[3] = fold(d);
+}
+
 }  // namespace shardlearn::SHARDLEARN_ISA
