@@ -86,11 +86,15 @@ def started(pid: int) -> int:
         return 0
 
 
+def has_room(folder: str, needed: int) -> bool:
+    """Whether the disk has room for so many bytes more."""
+    return needed <= shutil.disk_usage(folder).free - MARGIN
+
+
 def must_have(folder: str, needed: int) -> None:
     """Refuse before writing what the disk has no room for."""
-    free = shutil.disk_usage(folder).free - MARGIN
-    if needed > free:
-        raise refusals.disk_full(folder, needed, max(free, 0))
+    if not has_room(folder, needed):
+        raise refusals.disk_full(folder, needed, max(shutil.disk_usage(folder).free - MARGIN, 0))
 
 
 class Writer:

@@ -31,6 +31,7 @@ from .text import FAILURES as TEXT_FAILURES
 NULLS = (
     "", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
+PARSER = 12 * 1024 * 1024  # what pyarrow.csv holds beside text and values, measured
 FAILURES = (*TEXT_FAILURES, pa.ArrowException)
 
 
@@ -91,7 +92,7 @@ class CsvSource(Source):
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         text = max((int(np.diff(index.offsets).max(initial=0)) for index in self.indexes), default=0)
         stride = max((index.stride for index in self.indexes), default=0)
-        return 3 * text + 3 * stride * 8 * len(columns)
+        return PARSER + 8 * text + 4 * stride * 8 * len(columns)
 
     def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Any]:
         names = list(self.schema.names if columns is None else columns)

@@ -78,6 +78,10 @@ class ParquetSource(Source):
         text = "\n".join(f"{footer.file.stamp} {footer.digest}" for footer in self.footers)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def must_be_same(self) -> None:
+        for footer in self.footers:
+            footer.file.must_be_same()
+
     def notices(self) -> tuple[str, ...]:
         if self.room is None:
             return ()
@@ -102,7 +106,7 @@ class ParquetSource(Source):
             (sum(min(2 * footer.chunk_bytes.get(name, 0), PAGE) for name in columns) for footer in self.footers),
             default=0,
         )
-        return open_pages + BUFFER * min(len(columns), 16) + 3 * BATCH_BYTES
+        return open_pages + BUFFER * len(columns) + 6 * BATCH_BYTES
 
 
 def open_parquet(files: tuple[File, ...], name: str, spec: Spec) -> ParquetSource:

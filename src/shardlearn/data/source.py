@@ -85,6 +85,9 @@ class Source(ABC):
         """Ascending first row ids of the parts that one reader decodes; empty: anywhere will do."""
         return np.zeros(0, np.int64)
 
+    def must_be_same(self) -> None:  # noqa: B027  what is in memory does not change
+        """Refuse files that changed since they were opened; readers do it for what they read."""
+
     def notices(self) -> tuple[str, ...]:
         """Sentences that people should see when the data is used: what was unpacked, and where."""
         return ()

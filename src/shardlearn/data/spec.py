@@ -22,3 +22,4 @@ class Spec:
     zero_based: bool = False  # of svmlight: the first feature has index 0
     first: int = 0  # id of the first row: the rows seen so far, for partial_fit
     keep: Sequence[str] = ()  # columns carried along as they are, under extra["keep/..."]
+    reader_bytes: int | None = None  # what one reader may hold before wide tables are unpacked by groups of columns

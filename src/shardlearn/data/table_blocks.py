@@ -20,7 +20,9 @@ from . import labels, refusals, scan
 from .matrix_blocks import without_missing
 from .packing import LARGE, MISSING, Packer, packer
 from .roles import Roles
+from .schema import Column
 from .source import Source
+from .strips import Strips
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class TableBlocks:
     weight: Floats | None  # (n,), where it was given as an array
     grid: Grid
     drop: bool
+    strips: Strips | None = None  # the features, where they were unpacked
 
     def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
         for first, last in runs(numbers):
@@ -42,16 +45,30 @@ class TableBlocks:
     def _run(self, first: int, last: int, emit: Emit) -> Iterator[tuple[int, Block]]:
         """The blocks `first` to `last` (included)."""
         filling: Filling | None = None
-        offset = self.grid.first
-        start, stop = self.grid.span(first)[0] - offset, self.grid.span(last)[1] - offset
-        for batch in timed(self.source.read(start, stop, self.roles.read), emit):
+        if not self.from_batches:
+            self.source.must_be_same()
+            filling = Filling(self, None, first)
+            yield from filling.rest(last, emit)
+            return
+        start, stop = self.grid.span(first)[0] - self.grid.first, self.grid.span(last)[1] - self.grid.first
+        for batch in timed(self.source.read(start, stop, self.from_batches), emit):
             filling = filling or Filling(self, batch.schema, first)
-            began = time.perf_counter()
-            blocks = list(filling.take(batch))
-            emit(Timed("pack", time.perf_counter() - began, batch.num_rows * self.row_bytes))
-            yield from blocks
+            yield from filling.take(batch, emit)
         if filling is None or filling.number != last + 1:
             raise refusals.changed(self.source.label, "fewer rows than before")
+
+    @property
+    def from_batches(self) -> tuple[str, ...]:
+        """The columns that are read from the source, block for block."""
+        if self.strips is None:
+            return self.roles.read
+        features = {column.name for column in self.roles.features}
+        return tuple(name for name in self.roles.read if name not in features or name in self.roles.keep)
+
+    @property
+    def packed(self) -> tuple[Column, ...]:
+        """The features that are packed from batches: all, or none where they were unpacked before."""
+        return self.roles.features if self.strips is None else ()
 
     @property
     def row_bytes(self) -> int:
@@ -59,7 +76,7 @@ class TableBlocks:
 
     def cuts(self) -> Sequence[int]:
         rows, units = self.grid.rows, self.source.units()
-        if not len(units):
+        if not len(units) or not self.from_batches:
             return self.grid.blocks
         first_whole = (units + self.grid.first + rows - 1) // rows
         inside = first_whole[first_whole < self.grid.stop_block]
@@ -77,7 +94,9 @@ class TableBlocks:
     def footprint(self) -> Footprint:
         beside = 8 * (self.y_kind is not None) + 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
         rows = min(self.grid.rows, max(self.grid.count, 1))
-        return Footprint(rows * (self.row_bytes + beside), self.source.reader_bytes(self.roles.read, rows), False)
+        reader = self.source.reader_bytes(self.from_batches, rows) if self.from_batches else 0
+        strip = 0 if self.strips is None else rows * max(self.strips.widths) * np.dtype(self.roles.dtype).itemsize
+        return Footprint(rows * (self.row_bytes + beside), reader + strip, False)
 
     def stamp(self) -> str:
         return self.source.stamp()
@@ -124,22 +143,28 @@ class Filling:
     positions: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pack_by(self.schema)
+        if self.schema is not None:
+            self._pack_by(self.schema)
         self._begin()
 
     def _pack_by(self, schema: Any) -> None:
         self.positions = {name: i for i, name in enumerate(schema.names)}
-        self.features = packer(schema, [self.positions[c.name] for c in self.blocks.roles.features])
+        self.features = packer(schema, [self.positions[column.name] for column in self.blocks.packed])
 
     def _begin(self) -> None:
         start, stop = self.blocks.grid.span(self.number)
-        self.X = np.empty((max(stop - start, 0), len(self.blocks.roles.features)), self.blocks.roles.dtype)
-        self.counts = np.zeros((len(self.blocks.roles.features), 3), np.int64)
+        strips, first = self.blocks.strips, self.blocks.grid.first
+        if strips is not None and start < stop:
+            self.X = strips.read(start - first, stop - first)
+        else:
+            self.X = np.empty((max(stop - start, 0), len(self.blocks.roles.features)), self.blocks.roles.dtype)
+        self.counts = np.zeros((len(self.blocks.packed), 3), np.int64)
         self.filled = 0
         self.y, self.weight, self.kept = [], [], {name: [] for name in self.blocks.roles.keep}
 
-    def take(self, batch: Any) -> Iterator[tuple[int, Block]]:
-        """Pack a batch; give the blocks that became full."""
+    def take(self, batch: Any, emit: Emit) -> Iterator[tuple[int, Block]]:
+        """Pack a batch; give each block as it becomes full."""
+        began = time.perf_counter()
         if not batch.schema.equals(self.schema):  # another file, with other integers
             self.schema = batch.schema
             self._pack_by(batch.schema)
@@ -148,13 +173,29 @@ class Filling:
             n = min(batch.num_rows - at, len(self.X) - self.filled)
             if n == 0:
                 raise refusals.changed(self.blocks.source.label, "more rows than before")
-            self.counts += self.features.rows(exported, at, at + n, self.X, self.filled)
+            if self.blocks.packed:
+                self.counts += self.features.rows(exported, at, at + n, self.X, self.filled)
             self._take_labels(batch.slice(at, n))
             self.filled, at = self.filled + n, at + n
             if self.filled == len(self.X):
-                yield self.number, self._finish()
+                block = self._finish()
+                emit(Timed("pack", time.perf_counter() - began, self.blocks.row_bytes * len(self.X)))
+                yield self.number, block
+                began = time.perf_counter()
                 self.number += 1
                 self._begin()
+        emit(Timed("pack", time.perf_counter() - began))
+
+    def rest(self, last: int, emit: Emit) -> Iterator[tuple[int, Block]]:
+        """The blocks up to `last` (included), of which nothing comes from batches."""
+        while True:
+            yield self.number, self._finish()
+            self.number += 1
+            if self.number > last:
+                return
+            began = time.perf_counter()
+            self._begin()
+            emit(Timed("read", time.perf_counter() - began, self.X.nbytes))
 
     def _take_labels(self, rows: Any) -> None:
         roles, kind = self.blocks.roles, self.blocks.y_kind
@@ -192,7 +233,7 @@ class Filling:
             if nulls is not None and blocks.roles.target is not None:
                 raise scan.missing_labels(blocks.source, blocks.roles.target.name)
             return block
-        clean = not self.counts[:, MISSING].any() and nulls is None
+        clean = not self.counts[:, MISSING].any() and nulls is None and blocks.strips is None
         return block if clean and y is None and weight is None else without_missing(block, nulls)
 
     def _labels(self, here: slice) -> tuple[Array | None, Array | None]:

@@ -1,0 +1,104 @@
+"""Tables too wide to be decoded at once: unpacked a few columns at a time into the disk cache, and read from there.
+
+A Parquet reader holds an open page of every column, two to three megabytes each: for a thousand columns more than the
+rows themselves. So the columns are decoded in groups, each group goes row by row to a file of its own, and
+a block is put together from one piece of each file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from shardlearn.core.matrix import Array
+
+from . import cache, scan
+from .packing import LARGE, packer
+from .roles import Roles
+from .source import Source
+
+WIDE = 192 * 1024 * 1024  # what one reader may hold, where nobody says
+GROUP = 32 * 1024 * 1024  # what decoding one group of columns may hold
+WRITERS = 2  # groups that are decoded at once
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Groups of feature columns, each a file of rows."""
+
+    room: cache.Room
+    widths: tuple[int, ...]  # columns of each strip
+    dtype: str
+    rows: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.rows * sum(self.widths) * np.dtype(self.dtype).itemsize
+
+    def read(self, start: int, stop: int) -> Array:
+        """The features of the rows `start` to `stop` (excluded)."""
+        out = np.empty((stop - start, sum(self.widths)), self.dtype)
+        first = 0
+        for number, width in enumerate(self.widths):
+            offset = start * width * out.itemsize
+            strip = np.fromfile(_path(self.room, number), self.dtype, (stop - start) * width, offset=offset)
+            out[:, first : first + width] = strip.reshape(stop - start, width)
+            first += width
+        return out
+
+    def notice(self) -> str:
+        size = cache.gigabytes(self.nbytes)
+        return f"unpacked {sum(self.widths):,} columns to {self.room.path} ({size}), removed after use"
+
+
+def _path(room: cache.Room, number: int) -> str:
+    return os.path.join(room.path, f"strip-{number:04d}")
+
+
+def unpacked(source: Source, roles: Roles, budget: int | None) -> Strips | None:
+    """The features in strips, where one reader of all of them would hold more than the budget and the disk has room."""
+    names = [column.name for column in roles.features]
+    most = WIDE if budget is None else budget
+    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
+    if len(names) < 2 or source.in_memory or source.reader_bytes(names, 1) <= most:
+        return None
+    room = cache.room()
+    try:
+        if not cache.has_room(room.path, size):
+            room.close()
+            return None
+        groups = _groups(source, names, min(GROUP, most // (2 * WRITERS)))
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(lambda at: _write(source, groups[at], roles.dtype, _path(room, at)), range(len(groups))))
+    except BaseException:
+        room.close()
+        raise
+    return Strips(room, tuple(len(group) for group in groups), roles.dtype, source.count())
+
+
+def _groups(source: Source, names: Sequence[str], most: int) -> list[list[str]]:
+    """The names in order, cut so that one reader of a group holds about that much."""
+    held = source.reader_bytes(names, 1) / len(names)
+    size = max(int(most / held), 1)
+    return [list(names[at : at + size]) for at in range(0, len(names), size)]
+
+
+def _write(source: Source, names: Sequence[str], dtype: str, path: str) -> None:
+    writer = cache.Writer(path)
+    try:
+        pack, schema = None, None
+        for batch in source.read(0, source.count(), names):
+            if schema is None or not batch.schema.equals(schema):
+                schema = batch.schema
+                pack = packer(schema, range(len(names)))
+            assert pack is not None
+            rows = np.empty((batch.num_rows, len(names)), dtype)
+            if pack.rows(pack.export(batch), 0, batch.num_rows, rows, 0)[:, LARGE].any():
+                raise scan.large_integers(source, names)
+            writer.write(rows.data.cast("B"))
+    finally:
+        writer.close()
