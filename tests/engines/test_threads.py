@@ -395,6 +395,7 @@ def test_idle_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_has_its_own_threads() -> None:
     engine = threads(2)
     blocks = random_blocks()

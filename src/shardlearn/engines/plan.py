@@ -202,7 +202,7 @@ def _first_that_fits(options: Iterator[Plan], limit: int | None) -> Plan:
 def refusal(least: Account, limit: int) -> MemoryLimitError:
     """What the leanest way would take, and what to change."""
     parts = [("one reader", least.reading), ("blocks in flight", least.blocks), ("answers", least.answers)]
-    fixes = [f"memory={int(least.need * 1.05) // 1_000_000 + 1}_000_000 or more"]
+    fixes = [f'memory="{-(-least.need * 21 // 20 // 1_000_000)}MB" or more']
     if least.reading + least.blocks > least.answers:
         fixes.append("fewer columns (columns=...)")
         fixes.append("files with smaller row groups")

@@ -1,0 +1,130 @@
+"""Plans: pieces cover the blocks and respect the cuts, the account stays under the limit, refusals name a way out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shardlearn import config
+from shardlearn.core.engine import Footprint
+from shardlearn.core.errors import MemoryLimitError
+from shardlearn.core.grid import Grid
+from shardlearn.core.rows import ALL, Hashed, Ids, Range
+from shardlearn.engines.plan import Demand, aligned_pieces, plan_fold, plan_stream, span_of
+
+
+@given(
+    first=st.integers(0, 30),
+    count=st.integers(0, 60),
+    cuts=st.sets(st.integers(0, 90), max_size=20),
+    workers=st.sampled_from([1, 2, 3, 7]),
+    reader=st.sampled_from([0, 10, 1000]),
+    resident=st.booleans(),
+    answer=st.sampled_from([1, 500]),
+    limit=st.sampled_from([None, 10**6, 5000, 1500, 100]),
+    stream=st.booleans(),
+)
+def test_plans(
+    first: int,
+    count: int,
+    cuts: set[int],
+    workers: int,
+    reader: int,
+    resident: bool,
+    answer: int,
+    limit: int | None,
+    stream: bool,
+) -> None:
+    span = range(first, first + count)
+    inside = sorted({first, *(cut for cut in cuts if cut in span)}) if count else []
+    demand = Demand(span, inside, Footprint(100, reader, resident), workers, answer)
+    try:
+        plan = plan_stream(demand, limit) if stream else plan_fold(demand, limit)
+    except MemoryLimitError as refused:
+        assert limit is not None
+        needed = config.nbytes(refused.fix.split("memory=")[1].split(" ")[0].strip('",'))
+        again = plan_stream(demand, needed) if stream else plan_fold(demand, needed)
+        assert limit < again.need <= needed
+        return
+    assert limit is None or plan.need <= limit
+    assert plan.account.limit == limit
+    assert plan.account.room == (None if limit is None else limit - plan.need)
+    assert sorted(b for low, high in plan.pieces for b in range(low, high)) == list(span)
+    assert 1 <= plan.workers <= workers
+    lanes = {plan.lanes[piece].number for piece in plan.lanes}
+    if plan.lanes:
+        assert len(lanes) <= plan.readers
+        assert all(piece[1] <= plan.lanes[piece].stop for piece in plan.pieces)
+    else:  # each piece begins where a reader may begin
+        assert all(piece[0] in inside for piece in plan.pieces)
+    if stream:
+        assert list(plan.pieces) == sorted(plan.pieces)
+
+
+def test_resident_blocks_are_dealt_in_aligned_subtrees() -> None:
+    demand = Demand(range(123), range(123), Footprint(0, 0, True), 2, 8)
+    plan = plan_fold(demand, None)
+    assert plan.pieces == (*((i, i + 8) for i in range(0, 120, 8)), (120, 123))
+    assert plan.account.need <= 8 * 20
+
+
+def test_large_answers_get_small_pieces() -> None:
+    demand = Demand(range(128), range(128), Footprint(0, 0, True), 2, 1000)
+    assert max(stop - first for first, stop in plan_fold(demand, None).pieces) == 16
+    tight = plan_fold(demand, 17_000)
+    assert tight.pieces == tuple((i, i + 1) for i in range(128))
+    assert tight.workers == 2
+    assert plan_fold(demand, 14_000).workers == 1
+
+
+def test_with_room_each_worker_reads_for_itself_else_they_take_turns() -> None:
+    demand = Demand(range(64), range(0, 64, 4), Footprint(100, 10_000, False), 4, 1)
+    assert (plan_fold(demand, 50_000).readers, plan_fold(demand, 50_000).lanes) == (4, {})
+    two = plan_fold(demand, 25_000)
+    assert (two.readers, two.workers, len({lane.number for lane in two.lanes.values()})) == (2, 4, 2)
+    one = plan_fold(demand, 12_000)
+    assert (one.readers, one.workers) == (1, 4)
+    least = plan_fold(demand, 10_300)
+    assert (least.readers, least.workers) == (1, 1)
+
+
+def test_refusals_say_what_to_change() -> None:
+    demand = Demand(range(64), [0], Footprint(100, 10_000_000, False), 4, 1)
+    with pytest.raises(MemoryLimitError) as caught:
+        plan_fold(demand, 2_000_000)
+    assert "columns=" in caught.value.fix
+    assert "row groups" in caught.value.fix
+    assert 'memory="11MB"' in caught.value.fix
+    with pytest.raises(MemoryLimitError, match="p x p"):
+        plan_fold(Demand(range(64), range(64), Footprint(0, 0, True), 4, 10**6), 10**6)
+
+
+def test_runs_are_pieces() -> None:
+    demand = Demand(range(64), [0], Footprint(100, 1000, False), 4, 1)
+    assert plan_fold(demand, None, [(0, 1), (2, 3)]).pieces == ((0, 1), (2, 3))
+    assert plan_fold(demand, 2600, [(0, 1)]).workers == 2
+    with pytest.raises(MemoryLimitError):
+        plan_fold(demand, 1000, [(0, 1)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "span"),
+    [
+        (ALL, range(1, 16)),
+        (Hashed(5, 1), range(1, 16)),
+        (Range(0, 10**9), range(1, 16)),
+        (Range(130, 200), range(2, 4)),
+        (Range(0, 50), range(0)),
+        (Range(5, 5), range(0)),
+        (Ids([]), range(0)),
+        (Ids([128, 300]), range(2, 5)),
+    ],
+)
+def test_blocks_that_can_hold_rows(rows: object, span: range) -> None:
+    assert span_of(rows, Grid(100, 1000, 64)) == span
+
+
+def test_pieces_begin_at_the_first_cut_after_a_multiple() -> None:
+    assert aligned_pieces(range(30), [0, 5, 9, 13, 20, 27], 8) == ((0, 9), (9, 20), (20, 27), (27, 30))
+    assert aligned_pieces(range(3, 3), [3], 8) == ()
