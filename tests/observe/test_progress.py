@@ -216,3 +216,15 @@ def test_a_short_fit_says_nothing_and_loads_no_rich() -> None:
 
 def test_progress_can_be_silenced() -> None:
     assert said(1, SHARDLEARN_PROGRESS="0") == ""
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_notice_is_shown_at_once_and_stays(live) -> None:
+    out, clock = io.StringIO(), Clock()
+    console = Console(file=out, force_terminal=True, width=100, color_system=None, legacy_windows=False)
+    screen = (lambda: Live(console)) if live else (lambda: Lines(out))
+    progress = Progress(Picture("Ridge", 0.0), Peak(), screen, clock=clock)
+    progress(ev.Notice("unpacked [all] to a folder"))
+    assert "unpacked [all] to a folder\n" in out.getvalue()
+    assert not progress.shown
+    progress.close()

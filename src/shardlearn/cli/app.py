@@ -25,13 +25,16 @@ app = App(
 def inspect(
     *,
     where: Data,
+    whole: Annotated[
+        bool, Parameter(group=DATA, help="Look at every row, however many (default: tables of up to 2 GB).")
+    ] = False,
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008
 ) -> int:
     """Say what a table holds, and all that would stop a fit. Trains nothing."""
     from .inspecting import inspect
 
-    return inspect(where, run, output)
+    return inspect(where, whole, run, output)
 
 
 @app.command

@@ -37,6 +37,10 @@ class Live:
         head = Text(picture.header(), style="bold", no_wrap=True, overflow="ellipsis")
         self._live.update(Group(head, line), refresh=True)
 
+    def say(self, text: str, /) -> None:
+        """One line above the block, which stays."""
+        self._console.print(text, markup=False, highlight=False)
+
     def close(self) -> None:
         """Take it away."""
         self._live.stop()

@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import IO, Protocol
 
-from shardlearn.core.events import Event, FitFinished, RoundFinished
+from shardlearn.core.events import Event, FitFinished, Notice, RoundFinished
 
 from .memory import Peak
 from .picture import Picture
@@ -29,6 +29,7 @@ class Screen(Protocol):
     """Where a picture goes."""
 
     def draw(self, picture: Picture, now: float, added: int | None, /) -> None: ...
+    def say(self, text: str, /) -> None: ...
     def close(self) -> None: ...
 
 
@@ -51,13 +52,14 @@ class Lines:
         self._tenth, self._time, self._round = int(share / LINE_SHARE), now, picture.rounds
         if picture.started and not self._headed:
             self._headed = True
-            self._say(picture.header())
-        self._say("  ".join([f"{picture.estimator}:", picture.where(), *picture.details(now, added)]))
+            self.say(picture.header())
+        self.say("  ".join([f"{picture.estimator}:", picture.where(), *picture.details(now, added)]))
 
     def close(self) -> None:
         """Nothing is left on the screen to take away."""
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str, /) -> None:
+        """One line."""
         self.stream.write(text + "\n")
         self.stream.flush()
 
@@ -72,12 +74,15 @@ class Progress:
     quiet: float = QUIET
     clock: Callable[[], float] = monotonic
     _open: Screen | None = None
-    _drawn: float = field(default=-1e9)
+    _drawn: float = -1e9
 
     def __call__(self, event: Event, /) -> None:
         now = self.clock()
         self.picture.take(event, now)
-        if isinstance(event, FitFinished) or now - self.picture.began < self.quiet:
+        if isinstance(event, Notice):  # something that people should know however short the fit
+            self._open = self._open or self.screen()
+            self._open.say(event.text)
+        if isinstance(event, FitFinished | Notice) or now - self.picture.began < self.quiet:
             return
         if now - self._drawn < FRAME and not isinstance(event, RoundFinished):
             return
@@ -89,7 +94,7 @@ class Progress:
     @property
     def shown(self) -> bool:
         """Whether people saw something."""
-        return self._open is not None
+        return self._drawn >= 0
 
     def close(self) -> None:
         """Take the live block away."""
