@@ -1,4 +1,4 @@
-"""Law 4: slope and curvature are the derivatives of value, at the ends of the domain too; and the native pass agrees."""
+"""Law 4: slope and curvature are the derivatives of value, at the ends of the domain too; the native pass agrees."""
 
 import numpy as np
 import pytest

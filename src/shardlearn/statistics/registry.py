@@ -124,7 +124,8 @@ def _multinomial(seed: int, n: int) -> Case:
 
 
 def _poisson(seed: int, n: int) -> Case:
-    return Case(GradSums(Poisson(), *model(seed, 1)), block(seed, n, codes(seed, n, 9)))
+    W, b, pivot = model(seed, 1)
+    return Case(GradSums(Poisson(), 0.01 * W, 0.05 * b, pivot), block(seed, n, codes(seed, n, 9)))
 
 
 def _gram(seed: int, n: int) -> Case:

@@ -1,0 +1,182 @@
+"""What each statistic means, in plain NumPy; and that the two ways to a gradient have the same bits."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from tests.statistics.same import bits
+
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import to_dense
+from shardlearn.losses.logistic import Logistic
+from shardlearn.losses.registry import LOSSES
+from shardlearn.statistics.class_weights import ClassWeights
+from shardlearn.statistics.curvature import STEPS, Curvature, pairs_of
+from shardlearn.statistics.double import Double, total
+from shardlearn.statistics.gradient import GradSums, composed
+from shardlearn.statistics.gram import symmetric
+from shardlearn.statistics.labels import Labels
+from shardlearn.statistics.registry import STATISTICS
+
+GRADIENTS = [name for name in STATISTICS if name.startswith("gradient")]
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("n", [0, 1, 17, 64, 256, 700])
+def test_the_composition_has_the_bits_of_the_native_pass(name, n):
+    for seed in range(12):
+        case = STATISTICS[name].case(seed, n)
+        assert bits(case.statistic.of(case.block)) == bits(composed(case.statistic, case.block))
+
+
+class Unfused(Logistic):
+    """A loss that has no native pass."""
+
+    fused = None
+
+
+def test_a_loss_without_a_native_pass():
+    case = STATISTICS["gradient, logistic"].case(3, 300)
+    assert bits(replace(case.statistic, loss=Unfused()).of(case.block)) == bits(case.statistic.of(case.block))
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradient_is_the_derivative_of_the_loss(name):
+    for seed in (0, 1, 2, 4):
+        case = STATISTICS[name].case(seed, 200)
+        s, block = case.statistic, case.block
+        here = s.of(block)
+        for q in range(len(s.b)):
+            for j in {0, s.W.shape[1] - 1}:
+                h = 1e-5 / float(np.abs(to_dense(block.X)).max())
+                step = np.zeros_like(s.W)
+                step[q, j] = h
+                up, down = replace(s, W=s.W + step).of(block), replace(s, W=s.W - step).of(block)
+                slope = (float(up.loss) - float(down.loss)) / (2 * h)
+                assert slope == pytest.approx(here.grad[q, j], rel=1e-5, abs=1e-12 * float(here.loss) / h)
+
+
+def along(f, at, step, h=1e-5):
+    """Central difference of f along a step."""
+    (W, b), (dW, db) = at, step
+    return (f(W + h * dW, b + h * db) - f(W - h * dW, b - h * db)) / (2 * h)
+
+
+@pytest.mark.parametrize(("name", "k"), [("logistic", 1), ("multinomial", 4), ("squared", 2), ("poisson", 1)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_curvature(name, k, weighted):
+    draw, loss, p, n = np.random.default_rng(0), LOSSES[name], 5, 400
+    X = draw.standard_normal((n, p))
+    y = draw.integers(0, 2, (n, k)).astype(float) if name == "squared" else draw.integers(0, max(k, 2), n).astype(float)
+    block = Block(X, y, draw.random(n) if weighted else None, 0)
+    W, b = 0.3 * draw.standard_normal((k, p)), 0.3 * draw.standard_normal(k)
+    dW, db = draw.standard_normal((k, p)), draw.standard_normal(k)
+    pivot = draw.standard_normal(p)
+    found = Curvature(loss, W, b, pivot, (dW, db)).of(block)
+    assert bits(found.sums) == bits(GradSums(loss, W, b, pivot).of(block))
+    for share, value in zip(STEPS, found.values, strict=True):
+        there = GradSums(loss, W - (1 - share) * dW, b - (1 - share) * db, pivot).of(block)
+        assert value == pytest.approx(float(there.loss), rel=1e-13)
+    product, product_b = np.zeros((k, p)), np.zeros(k)
+    for c, (one, other) in enumerate(pairs_of(k)):
+        G, first, whole = symmetric(found.G[c]), found.sum_x[c], found.weight[c]
+        for q, r in {(one, other), (other, one)}:
+            sign = 1.0 if q == r else -1.0
+            product[q] += sign * (G @ dW[r] + first * db[r])
+            product_b[q] += sign * (first @ dW[r] + whole * db[r])
+
+    def grad(W, b):
+        return GradSums(loss, np.ascontiguousarray(W), b, pivot).of(block)
+
+    np.testing.assert_allclose(product, along(lambda *at: grad(*at).grad, (W, b), (dW, db)), rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose(product_b, along(lambda *at: grad(*at).grad_b, (W, b), (dW, db)), rtol=1e-6, atol=1e-5)
+
+
+def test_plain_meanings():
+    for seed in range(12):
+        case = STATISTICS["gram"].case(seed, 120)
+        X, y, block, s = to_dense(case.block.X).astype(float), case.block.y, case.block, case.statistic
+        w = np.ones(block.n) if block.weight is None else block.weight
+        X, y = X - (0 if s.pivot is None else s.pivot), y - (0 if s.pivot_y is None else s.pivot_y)
+        found = s.of(block)
+        np.testing.assert_allclose(found.weight_sum[0], w.sum())
+        np.testing.assert_allclose(symmetric(found.G), (X.T * w) @ X, atol=1e-9)
+        np.testing.assert_allclose(found.H, (X.T * w) @ y, atol=1e-9)
+        np.testing.assert_allclose(found.sum_x, w @ X, atol=1e-10)
+        np.testing.assert_allclose(found.sum_y, w @ y, atol=1e-10)
+        case = STATISTICS["products"].case(seed, 120)
+        X, s = to_dense(case.block.X).astype(float), case.statistic
+        w = np.ones(120) if case.block.weight is None else case.block.weight
+        X = X - (0 if s.pivot is None else s.pivot)
+        z = (X @ s.V.T + s.shift) * w[:, None]
+        np.testing.assert_allclose(s.of(case.block).products, z.T @ X, atol=1e-8)
+        np.testing.assert_allclose(s.of(case.block).sum_z, z.sum(axis=0), atol=1e-9)
+        case = STATISTICS["moments"].case(seed, 120)
+        X, s = to_dense(case.block.X).astype(float), case.statistic
+        X = X - (0 if s.pivot is None else s.pivot)
+        w = np.ones(120) if case.block.weight is None else case.block.weight
+        np.testing.assert_allclose(s.of(case.block).square, w @ (X * X), atol=1e-10)
+        np.testing.assert_allclose(s.of(case.block).sum_y, [w @ case.block.y], atol=1e-10)
+
+
+def test_doubled_precision():
+    draw = np.random.default_rng(0)
+    values = draw.standard_normal(1000) * 10.0 ** draw.integers(-8, 9, 1000)
+    values = np.concatenate([values, -values[::-1], [1e-9]])
+    exact = float(sum(map(Fraction, values)))
+    halves = total(values[:777]) + total(values[777:])
+    assert float(total(values)) == pytest.approx(exact, rel=1e-12)
+    assert float(halves) == pytest.approx(exact, rel=1e-12)
+    assert float(Double(1e16, 0.0) + Double(1.0, 0.0) + Double(-1e16, 0.0)) == 1.0
+    assert float(total(np.zeros(0))) == 0.0
+    assert float(Double(np.inf, 0.0) + Double(1.0, 0.0)) == np.inf
+    assert np.isnan(float(Double(np.inf, 0.0) + Double(-np.inf, 0.0)))
+
+
+def labels(y, limit=10):
+    y = np.asarray(y)
+    return Labels(limit).of(Block(np.zeros((len(y), 1)), y, None, 0))
+
+
+@pytest.mark.parametrize("y", [[3, -1, 3, 7], [True, False, True], [0.5, -0.0, 0.0, np.inf], ["b", "a", "b", "ccc"]])
+def test_labels(y):
+    found = labels(y)
+    values, counts = np.unique(np.asarray(y), return_counts=True)
+    assert found.values.dtype == np.asarray(y).dtype
+    assert found.values.tolist() == values.tolist()
+    assert found.counts.tolist() == counts.tolist()
+    assert not found.too_many
+    assert labels(y, limit=2).too_many == (len(values) > 2)
+    assert len(labels(y, limit=1).values) == 0
+
+
+def test_labels_of_one_form():
+    wide, narrow = labels(np.array(["a", "b"], "<U50")), labels(np.array(["a", "b"]))
+    assert bits(wide) == bits(narrow)
+    assert not np.signbit(labels([-0.0]).values[0])
+    measure = Labels(3)
+    full = measure.of(Block(np.zeros((4, 1)), np.arange(4), None, 0))
+    assert full.too_many
+    assert bits(measure.merge(full, labels([1]))) == bits(measure.merge(labels([1]), full)) == bits(full)
+    assert measure.merge(labels([1, 2]), labels([3, 4])).too_many
+
+
+@pytest.mark.parametrize("y", [None, np.zeros((3, 2))])
+def test_labels_need_one_column(y):
+    with pytest.raises(ValueError, match="one column"):
+        Labels().of(Block(np.zeros((3, 1)), y, None, 0))
+
+
+def test_class_weights_of_strings():
+    y = np.array(["b", "a", "b", "c"])
+    block = Block(np.zeros((4, 1)), y, np.array([1.0, 2.0, 0.5, 0.0]), 0)
+    assert ClassWeights(np.array(["a", "b", "c"])).of(block).tolist() == [2.0, 1.5, 0.0]
+    assert ClassWeights(np.array(["a", "b", "c"])).of(replace(block, weight=None)).tolist() == [1.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["gradient, logistic", "class weights"])
+def test_without_a_target(name):
+    case = STATISTICS[name].case(1, 5)
+    with pytest.raises(ValueError, match="needs a target"):
+        case.statistic.of(replace(case.block, y=None))
