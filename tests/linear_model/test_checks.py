@@ -20,8 +20,8 @@ OTHERS = [
     LogisticRegression(solver="gradient-descent", max_iter=5_000),
 ]
 NOT_UNIQUE = (
-    "with more features than rows many non-negative solutions fit equally well; which one is found depends on rounding, "
-    "and so on whether a row stands there twice or with weight 2"
+    "with more features than rows many non-negative solutions fit equally well; which one is found depends on "
+    "rounding, and so on whether a row stands there twice or with weight 2"
 )
 
 
