@@ -48,7 +48,7 @@ class Binning:
 
     def __call__(self, X: Array) -> Array:
         width = np.where(self.high > self.low, self.high - self.low, 1.0)
-        return np.minimum((X - self.low) / width * self.bins, self.bins - 1).astype(np.int64)
+        return np.clip((X - self.low) / width * self.bins, 0, self.bins - 1).astype(np.int64)
 
 
 @dataclass(frozen=True)
