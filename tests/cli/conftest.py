@@ -20,7 +20,7 @@ import pytest
 from shardlearn.cli.running import run
 
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("SHARDLEARN_")}
-COMMAND = [sys.executable, "-W", "error", "-m", "shardlearn"]
+COMMAND = [sys.executable, "-W", "error", "-m", "shardlearn.cli"]
 
 
 @dataclass(frozen=True)

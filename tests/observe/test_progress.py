@@ -16,7 +16,7 @@ from rich.console import Console
 from shardlearn.core import events as ev
 from shardlearn.core.solver import Status
 from shardlearn.observe import progress as shown
-from shardlearn.observe import watch
+from shardlearn.observe import watch, watching
 from shardlearn.observe.live import Live
 from shardlearn.observe.memory import Peak
 from shardlearn.observe.picture import Picture
@@ -178,7 +178,7 @@ import sys
 from types import SimpleNamespace
 from shardlearn.core import events as ev
 from shardlearn.core.solver import Status
-from shardlearn.observe import watch
+from shardlearn.observe import watch, watching
 with watch("Ridge", SimpleNamespace(name="serial", workers=1, memory=None), verbose=int(sys.argv[1])) as watched:
     watched.emit(ev.FitStarted("Ridge", 1000, 3, 0, "serial", 1, None, "Parquet"))
     watched.emit(ev.PassStarted(1, 1000, "train"))
@@ -228,3 +228,15 @@ def test_a_notice_is_shown_at_once_and_stays(live) -> None:
     assert "unpacked [all] to a folder\n" in out.getvalue()
     assert not progress.shown
     progress.close()
+
+
+def test_a_pass_that_is_no_fit_is_counted(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(watching, "QUIET", -1.0)
+    monkeypatch.setattr(shown, "FRAME", -1.0)
+    with watching.counting("Ridge, predicting", ENGINE, 1000, "a.parquet") as done:
+        for _ in range(4):
+            done(250)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Ridge, predicting   1,000 rows   2 threads   limit 2.0 GB"
+    assert [part for line in lines for part in (" 25 %", " 50 %", " 75 %", " 99 %") if part in line]
+    assert lines[-1].startswith("Ridge, predicting: done; ")

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from shardlearn import __version__
 
-from .flags import DATA, OUTPUT, Data, Output, Run
+from .flags import DATA, Data, Output, Run, Saving, Training
 
 Model = Annotated[str, Parameter(help="Folder of a saved model.")]
 app = App(
@@ -43,14 +43,8 @@ def fit(
     /,
     *,
     where: Data,
-    set_: Annotated[
-        tuple[str, ...], Parameter(name="--set", help="A parameter: --set C=0.1, as often as needed.")
-    ] = (),
-    holdout: Annotated[
-        float, Parameter(group=DATA, help="Share of the rows to keep aside and evaluate on, for example 0.1.")
-    ] = 0.0,
-    out: Annotated[str, Parameter(group=OUTPUT, help="Folder for the model and its report.")],
-    overwrite: Annotated[bool, Parameter(group=OUTPUT, help="Replace what is saved there.")] = False,
+    training: Training = Training(),  # noqa: B008
+    saving: Saving,
     run: Run = Run(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
 ) -> int:
@@ -60,7 +54,7 @@ def fit(
     """
     from .fitting import Job, fit
 
-    return fit(Job(estimator, where, set_, holdout, out, overwrite), run, output)
+    return fit(Job(estimator, where, training, saving), run, output)
 
 
 @app.command
@@ -87,15 +81,14 @@ def predict(
     keep: Annotated[
         tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
     ] = (),
-    out: Annotated[str, Parameter(group=OUTPUT, help="Folder for Parquet files.")],
-    overwrite: Annotated[bool, Parameter(group=OUTPUT, help="Replace predictions there.")] = False,
+    saving: Saving,
     run: Run = Run(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
 ) -> int:
     """Write a saved model's predictions to Parquet, in the order of the rows."""
     from .predicting import Job, predict
 
-    return predict(Job(model, where, keep, out, overwrite), run, output)
+    return predict(Job(model, where, keep, saving), run, output)
 
 
 @app.command

@@ -19,7 +19,7 @@ from shardlearn.metrics import Classification, ClassScores, Regression, Regressi
 
 from . import record
 from .flags import Data, Output, Run
-from .opening import running, source_of
+from .opening import followed, running, source_of
 from .output import answering
 
 LABELS = {
@@ -70,21 +70,32 @@ class Batch:
 def measure(estimator: Any, source: Source, target: str, weight: str | None) -> ClassScores | RegressionScores:
     """Metrics of an estimator's predictions for a source."""
     keep = [target] if weight is None else [target, weight]
-    if not hasattr(estimator, "classes_"):
-        regression = Regression(weight is not None)
-        for batch in _batches(estimator.predict(source).batches(keep), source, keep):
-            regression.add(numbers(batch.true, target), batch.said[0].astype(np.float64), batch.weight)
-        return regression.result()
-    classes = estimator.classes_
+    known = hasattr(estimator, "classes_")
+    found = (estimator.predict_proba if known else estimator.predict)(source)
+    with followed(found, f"{type(estimator).__name__}, evaluating", source) as shown:
+        batches = _batches(shown.batches(keep), source, keep)
+        if known:
+            return _classes(batches, estimator.classes_, weight is not None)
+        return _values(batches, target, weight is not None)
+
+
+def _values(batches: Iterator[Batch], target: str, weighted: bool) -> RegressionScores:
+    out = Regression(weighted)
+    for batch in batches:
+        out.add(numbers(batch.true, target), batch.said[0].astype(np.float64), batch.weight)
+    return out.result()
+
+
+def _classes(batches: Iterator[Batch], classes: Array, weighted: bool) -> ClassScores:
     cache = config.cache_folder()
-    kept = Classification(len(classes), weight is not None, None if cache is None else str(cache))
+    out = Classification(len(classes), weighted, None if cache is None else str(cache))
     try:
-        for batch in _batches(estimator.predict_proba(source).batches(keep), source, keep):
+        for batch in batches:
             predicted = codes(pa.array(batch.said[0]), classes)
-            kept.add(codes(batch.true, classes), predicted, np.stack(batch.said[1:], axis=1), batch.weight)
-        return kept.result()
+            out.add(codes(batch.true, classes), predicted, np.stack(batch.said[1:], axis=1), batch.weight)
+        return out.result()
     finally:
-        kept.ranking.close()
+        out.ranking.close()
 
 
 def _batches(found: Iterator[pa.RecordBatch], source: Source, keep: list[str]) -> Iterator[Batch]:

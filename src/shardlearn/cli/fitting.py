@@ -13,7 +13,7 @@ from shardlearn.observe.words import percent
 
 from . import record
 from .evaluating import measure, table
-from .flags import Data, Output, Run, listed
+from .flags import Data, Output, Run, Saving, Training, listed
 from .holdout import split
 from .opening import running, source_of
 from .output import Answer, Usage, answering
@@ -27,21 +27,19 @@ class Job:
 
     estimator: str
     where: Data
-    settings: tuple[str, ...]
-    holdout: float
-    out: str
-    overwrite: bool
+    training: Training
+    saving: Saving
 
 
 def fit(job: Job, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
     if job.where.target is None:
         raise Usage("--target is missing: the column to be predicted")
-    if not 0.0 <= job.holdout < 1.0:
-        raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.holdout}")
+    if not 0.0 <= job.training.holdout < 1.0:
+        raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.training.holdout}")
     kind = estimator_class(job.estimator)
-    estimator = kind(**parameters(kind, job.settings))
-    check_free(job.out, job.overwrite)
+    estimator = kind(**parameters(kind, job.training.set_))
+    check_free(job.saving.out, job.saving.overwrite)
     with answering(output) as answer, running(run):
         source = source_of(job.where)
         try:
@@ -51,19 +49,19 @@ def fit(job: Job, run: Run, output: Output) -> int:
 
 
 def _fit(job: Job, estimator: Any, source: Source, answer: Answer) -> int:
-    train, held = split(source, job.holdout) if job.holdout else (source, None)
+    train, held = split(source, job.training.holdout) if job.training.holdout else (source, None)
     with stoppable() as signals:
         stopped = _train(estimator, train, job.where, signals)
     if held is not None and not stopped:
         try:
             scores = measure(estimator, held, str(job.where.target), job.where.weight)
-            answer.put(holdout={"share": job.holdout, **asdict(scores)})
+            answer.put(holdout={"share": job.training.holdout, **asdict(scores)})
         except KeyboardInterrupt:  # the model is whole
             stopped = True
-    storage.save(estimator, job.out, overwrite=job.overwrite)
+    storage.save(estimator, job.saving.out, overwrite=job.saving.overwrite)
     _tell(job, estimator, answer)
     if "holdout" in answer.values:
-        answer.say(f"on {percent(job.holdout)} of the rows, kept aside:")
+        answer.say(f"on {percent(job.training.holdout)} of the rows, kept aside:")
         answer.table(table(answer.values["holdout"]))
     if stopped:
         answer.note("interrupted: what was learned until then is saved")
@@ -84,7 +82,7 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
     name = type(estimator).__name__
     print_ = storage.fingerprint(estimator)
     path = record.write(
-        job.out,
+        job.saving.out,
         {
             "estimator": name,
             "fingerprint": print_,
@@ -95,8 +93,8 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
             "holdout": answer.values.get("holdout"),
         },
     )
-    answer.put(estimator=name, out=job.out, fingerprint=print_, report=estimator.report_.to_dict())
-    answer.say(f"{name} saved in {job.out}")
+    answer.put(estimator=name, out=job.saving.out, fingerprint=print_, report=estimator.report_.to_dict())
+    answer.say(f"{name} saved in {job.saving.out}")
     shown = [line for line in estimator.report_.lines() if line[0] not in ("versions", "started")]
     answer.table([*shown, ("model", print_[:16]), ("report", str(path))])
 

@@ -60,6 +60,26 @@ class Output:
     debug: Annotated[bool, Parameter(help="Show tracebacks, and the log on stderr.")] = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained."""
+
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", help="A parameter: --set C=0.1, as often as needed.")] = ()
+    holdout: Annotated[
+        float, Parameter(group=DATA, help="Share of the rows to keep aside and evaluate on, for example 0.1.")
+    ] = 0.0
+
+
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True)
+class Saving:
+    """Where an answer is written."""
+
+    out: Annotated[str, Parameter(help="Folder to write to.")]
+    overwrite: Annotated[bool, Parameter(help="Replace what was written there before.")] = False
+
+
 def listed(names: tuple[str, ...]) -> list[str]:
     """`a,b` and `c` as a, b, c."""
     return [name.strip() for text in names for name in text.split(",") if name.strip()]

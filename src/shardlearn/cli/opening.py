@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from shardlearn import engines
+from shardlearn.core.block import Block
 from shardlearn.core.engine import Engine
 from shardlearn.data import Source, open_source
+from shardlearn.faces.predictions import Predictions
+from shardlearn.observe import counting
 
 from .flags import Data, Run, listed
 
@@ -33,6 +37,25 @@ def running(run: Run) -> Iterator[Engine]:
     """The engine that the flags name, for what happens inside."""
     with silent(not run.progress), engines.engine(run.engine, workers=run.workers, memory=run.memory) as engine:
         yield engine
+
+
+@contextmanager
+def followed(found: Predictions, what: str, source: Source) -> Iterator[Predictions]:
+    """The same predictions, which show where they stand when they take long."""
+    with counting(what, engines.current(), source.count(), source.label) as done:
+
+        @contextmanager
+        def stream(keep: Sequence[str]) -> Iterator[Iterator[Block]]:
+            with found.stream(keep) as blocks:
+                yield _told(blocks, done)
+
+        yield replace(found, stream=stream)
+
+
+def _told(blocks: Iterator[Block], done: Callable[[int], None]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        done(block.n)
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from shardlearn import storage
 
-from .flags import Data, Output, Run, listed
-from .opening import running, source_of
+from .flags import Data, Output, Run, Saving, listed
+from .opening import followed, running, source_of
 from .output import answering
 
 
@@ -18,8 +18,7 @@ class Job:
     model: str
     where: Data
     keep: tuple[str, ...]
-    out: str
-    overwrite: bool
+    saving: Saving
 
 
 def predict(job: Job, run: Run, output: Output) -> int:
@@ -31,7 +30,8 @@ def predict(job: Job, run: Run, output: Output) -> int:
         source = source_of(job.where)
         try:
             found = (estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict)(source)
-            folder = found.to_parquet(job.out, keep=listed(job.keep), overwrite=job.overwrite)
+            with followed(found, f"{type(estimator).__name__}, predicting", source) as shown:
+                folder = shown.to_parquet(job.saving.out, keep=listed(job.keep), overwrite=job.saving.overwrite)
         finally:
             source.close()
         files = sorted(folder.glob("*.parquet"))

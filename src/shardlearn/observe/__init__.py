@@ -3,6 +3,7 @@
 from .recorder import Recorder as Recorder
 from .report import Report as Report
 from .watching import Watch as Watch
+from .watching import counting as counting
 from .watching import watch as watch
 
-__all__ = ["Recorder", "Report", "Watch", "watch"]
+__all__ = ["Recorder", "Report", "Watch", "counting", "watch"]

@@ -101,7 +101,7 @@ class Picture:
         parts = [
             self.estimator,
             size(start.data_bytes) if start.data_bytes else "",
-            f"{count(start.rows)} rows x {start.features:,}",
+            f"{count(start.rows)} rows" + (f" x {start.features:,}" if start.features else ""),
             f"{start.workers} {start.engine}" if start.workers > 1 else start.engine,
             f"limit {size(start.memory)}" if start.memory is not None else "",
         ]

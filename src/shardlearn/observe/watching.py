@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
 from typing import Protocol
 
 from shardlearn import config
-from shardlearn.core.events import Emit, Event, FitFinished, ignore
+from shardlearn.core.events import (
+    Emit,
+    Event,
+    FitFinished,
+    FitStarted,
+    PassFinished,
+    PassStarted,
+    PieceFinished,
+    SolverChosen,
+    ignore,
+)
 
 from . import stop
 from .logs import log
@@ -102,3 +112,14 @@ def showing(estimator: str, recorder: Recorder, verbose: int) -> Iterator[Emit]:
         free_slot()
     if progress.shown:
         sys.stderr.write(summary(recorder.report()) + "\n")
+
+
+@contextmanager
+def counting(what: str, engine: Runs, rows: int, source: str) -> Iterator[Callable[[int], None]]:
+    """For one pass that is no fit, as a prediction: gives what to call with each number of rows done."""
+    with watch(what, engine) as watched:
+        watched.emit(FitStarted(what, rows, 0, 0, engine.name, engine.workers, engine.memory, source))
+        watched.emit(SolverChosen("", None, 1, 1))
+        watched.emit(PassStarted(1, rows, source))
+        yield lambda n: watched.emit(PieceFinished(0, 1, n))
+        watched.emit(PassFinished(source))

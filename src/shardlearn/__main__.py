@@ -1,5 +1,0 @@
-"""`python -m shardlearn`."""
-
-from .cli import main
-
-main()

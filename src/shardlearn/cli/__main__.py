@@ -1,0 +1,5 @@
+"""`python -m shardlearn.cli`."""
+
+from . import main
+
+main()
