@@ -113,15 +113,20 @@ def plan_stream(demand: Demand, limit: int | None) -> Plan:
 
 
 def _streams(demand: Demand) -> Iterator[Plan]:
+    """In row order. Several readers are of use where what each reads is short against the window."""
+    if demand.foot.resident:
+        pieces = aligned_pieces(demand.span, demand.cuts, 4)
+        yield Plan(pieces, {}, 1, demand.workers, Account(None, 0, 0, 0), 8 * demand.workers)
+        return
+    ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
     for workers in range(demand.workers, 0, -1):
-        for size in (1,) if demand.foot.resident else (4, 2, 1):
+        for size in (4, 2, 1):
             window = 2 * workers * size
-            account = Account(None, demand.foot.reader, _in_flight(demand, window + size), 0)
-            if demand.foot.resident:
-                pieces, lanes = aligned_pieces(demand.span, demand.cuts, size), dict[Piece, Lane]()
-            else:
-                pieces, lanes = _chunks(demand, 1, size)
-            yield Plan(pieces, lanes, 1, workers, account, window)
+            short = len(demand.span) <= 2 * size * ranges
+            for readers in dict.fromkeys((min(workers, max(ranges, 1)) if short else 1, 1)):
+                pieces, lanes = _chunks(demand, readers, size)
+                account = Account(None, readers * demand.foot.reader, _in_flight(demand, window + size), 0)
+                yield Plan(tuple(sorted(pieces)), lanes, readers, workers, account, window)
 
 
 def _folds(demand: Demand) -> Iterator[Plan]:
