@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from shardlearn import __version__
 
-from .flags import DATA, Data, Output, Run, Saving, Training
+from .flags import DATA, Data, Known, Output, Rows, Run, Saving, Training
 
 Model = Annotated[str, Parameter(help="Folder of a saved model.")]
 app = App(
@@ -62,7 +62,7 @@ def evaluate(
     model: Model,
     /,
     *,
-    where: Data,
+    where: Known,
     run: Run = Run(),  # noqa: B008
     output: Output = Output(),  # noqa: B008
 ) -> int:
@@ -77,7 +77,7 @@ def predict(
     model: Model,
     /,
     *,
-    where: Data,
+    where: Rows,
     keep: Annotated[
         tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
     ] = (),

@@ -18,7 +18,7 @@ from shardlearn.data import Source
 from shardlearn.metrics import Classification, ClassScores, Regression, RegressionScores
 
 from . import record
-from .flags import Data, Output, Run
+from .flags import Known, Output, Run
 from .opening import followed, running, source_of
 from .output import answering
 
@@ -33,7 +33,7 @@ LABELS = {
 }
 
 
-def evaluate(model: str, where: Data, run: Run, output: Output) -> int:
+def evaluate(model: str, where: Known, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
     with answering(output) as answer, running(run):
         target = record.target_of(model, where.target)

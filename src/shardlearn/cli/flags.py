@@ -14,18 +14,14 @@ SEVERAL = "Several: a,b,c, or the flag again."
 
 
 @Parameter(name="*", group=DATA)
-@dataclass(frozen=True)
-class Data:
-    """Where rows come from, and what their columns are for."""
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Where rows come from."""
 
     data: Annotated[
         tuple[str, ...],
         Parameter(consume_multiple=True, help="Path, glob, folder or URI: Parquet, CSV (also .gz), svmlight."),
     ]
-    target: Annotated[str | None, Parameter(help="Column to be predicted.")] = None
-    columns: Annotated[tuple[str, ...], Parameter(help=f"Features, in this order (default: all). {SEVERAL}")] = ()
-    drop_columns: Annotated[tuple[str, ...], Parameter(help=f"Columns that are no features. {SEVERAL}")] = ()
-    weight: Annotated[str | None, Parameter(help="Column with the weights of rows.")] = None
     missing: Annotated[
         Literal["error", "drop"],
         Parameter(help="Rows that miss a value: error (the default) refuses them, drop leaves them out."),
@@ -36,6 +32,32 @@ class Data:
     dtype: Annotated[
         Literal["float32", "float64"] | None, Parameter(help="Of the features (default: as the columns are).")
     ] = None
+
+    def features(self) -> tuple[list[str] | None, list[str]]:
+        """Columns to use (None: all) and not to use; a fitted model knows its own."""
+        return None, []
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True, kw_only=True)
+class Known(Rows):
+    """Rows whose target is known."""
+
+    target: Annotated[str | None, Parameter(help="Column to be predicted.")] = None
+    weight: Annotated[str | None, Parameter(help="Column with the weights of rows.")] = None
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True, kw_only=True)
+class Data(Known):
+    """Rows to learn from, and what their columns are for."""
+
+    columns: Annotated[tuple[str, ...], Parameter(help=f"Features, in this order (default: all). {SEVERAL}")] = ()
+    drop_columns: Annotated[tuple[str, ...], Parameter(help=f"Columns that are no features. {SEVERAL}")] = ()
+
+    def features(self) -> tuple[list[str] | None, list[str]]:
+        """Columns to use (None: all) and not to use."""
+        return listed(self.columns) or None, listed(self.drop_columns)
 
 
 @Parameter(name="*", group=RUN)

@@ -14,17 +14,17 @@ from shardlearn.data import Source, open_source
 from shardlearn.faces.predictions import Predictions
 from shardlearn.observe import counting
 
-from .flags import Data, Run, listed
+from .flags import Rows, Run
 
 PROGRESS = "SHARDLEARN_PROGRESS"
 
 
-def source_of(where: Data) -> Source:
+def source_of(where: Rows) -> Source:
     """The data that the flags name."""
-    columns, dropped = listed(where.columns), listed(where.drop_columns)
+    columns, dropped = where.features()
     return open_source(
         where.data[0] if len(where.data) == 1 else list(where.data),
-        columns=columns or None,
+        columns=columns,
         drop_columns=dropped,
         format=where.format,
         dtype=where.dtype,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shardlearn import storage
 
-from .flags import Data, Output, Run, Saving, listed
+from .flags import Output, Rows, Run, Saving, listed
 from .opening import followed, running, source_of
 from .output import answering
 
@@ -16,7 +16,7 @@ class Job:
     """Which model, for which rows, and where to."""
 
     model: str
-    where: Data
+    where: Rows
     keep: tuple[str, ...]
     saving: Saving
 
