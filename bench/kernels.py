@@ -38,9 +38,8 @@ def peaks() -> None:
     width = {"avx512": 8, "avx2": 4, "scalar": 1}[kernels.simd()]
     flops = 2 * 12 * width * rounds / seconds(lambda: _native.peak_flops(rounds))
     x = np.ones(WORDS)
-    print(
-        f"peak: {flops / 1e9:.1f} GFLOP/s, {8 * WORDS / seconds(lambda: _native.peak_read(x)) / 1e9:.1f} GB/s ({kernels.simd()})"
-    )
+    reading = 8 * WORDS / seconds(lambda: _native.peak_read(x))
+    print(f"peak: {flops / 1e9:.1f} GFLOP/s, {reading / 1e9:.1f} GB/s ({kernels.simd()})")
 
 
 def large(rng: np.random.Generator, p: int, dtype: type) -> list[Floats]:
@@ -68,9 +67,8 @@ def time_glm(rng: np.random.Generator, p: int, dtype: type, loss: int, k: int) -
     size = sum(X.nbytes for X in blocks)
     flops = 4 * len(blocks) * n * p * k
     name = ("squared", "logistic", "multinomial", "poisson")[loss]
-    print(
-        f"glm {name} p={p:4d} k={k:2d} {np.dtype(dtype).name}: {size / took / 1e9:5.1f} GB/s, {flops / took / 1e9:5.1f} GFLOP/s"
-    )
+    speed = f"{size / took / 1e9:5.1f} GB/s, {flops / took / 1e9:5.1f} GFLOP/s"
+    print(f"glm {name} p={p:4d} k={k:2d} {np.dtype(dtype).name}: {speed}")
 
 
 def time_leaves(rng: np.random.Generator, p: int) -> None:

@@ -41,22 +41,30 @@ SL_INLINE V exp_tail(V r) {
 SL_INLINE V exp(V x) {
     V z = clamp(x, -746.0, 710.0);
     V n = fma(z, set(INV_LN2), set(MAGIC)) - set(MAGIC);
-    V r = fnma(n, set(LN2_LO), fnma(n, set(LN2_HI), z));
-    V p = fma(r * r, exp_tail(r), r) + set(1.0);
-    return if_nan(x, scale(p, n));
+    V start = fnma(n, set(LN2_HI), z);
+    V r = fnma(n, set(LN2_LO), start);
+    V lost = fnma(n, set(LN2_LO), start - r);
+    V sum = set(1.0) + r, rest = ((set(1.0) - sum) + r) + fma(lost, r, lost);
+    return if_nan(x, scale(sum + fma(r * r, exp_tail(r), rest), n));
 }
 
-SL_INLINE V expm1(V x) {
+struct Two {  // high + low, not rounded into one
+    V high, low;
+};
+
+SL_INLINE Two expm1_two(V x) {
     V z = clamp(x, -50.0, 710.0);
     V n = fma(z, set(INV_LN2), set(MAGIC)) - set(MAGIC);
-    V high = fnma(n, set(LN2_HI), z);
-    V r = fnma(n, set(LN2_LO), high);
-    V lost = fnma(n, set(LN2_LO), high - r);
+    V start = fnma(n, set(LN2_HI), z);
+    V r = fnma(n, set(LN2_LO), start);
+    V lost = fnma(n, set(LN2_LO), start - r);
     V tail = fma(r * r, exp_tail(r), fma(lost, r, lost));
     V shift = set(1.0) - scale(set(1.0), zero() - n);  // 1 - 2^-n
-    V y = select(eq(n, zero()), r + tail, scale((shift + r) + tail, n));
-    return if_nan(x, select(eq(x, zero()), x, y));
+    V sum = shift + r, rest = tail + ((shift - sum) + r);
+    V high = sum + rest;
+    return {scale(high, n), scale((sum - high) + rest, n)};
 }
+SL_INLINE V expm1(V x) { return if_nan(x, select(eq(x, zero()), x, expm1_two(x).high)); }
 
 // log of f + 1 in [sqrt(1/2), sqrt(2)), plus k ln 2, plus a small correction c.
 SL_INLINE V log_core(V f, V k, V c) {
@@ -105,20 +113,32 @@ SL_INLINE V log1p(V x) {
     return if_nan(x, select(eq(x, zero()), x, y));
 }
 
+// t / (t + 2) or 1 - 2 / (t + 2) for t = expm1(2|x|), with one step of correction of the quotient.
 SL_INLINE V tanh(V x) {
     V a = magnitude(x);
     M large = lt(set(0.5493061443340549), a);   // log(3) / 2
     M middle = lt(set(0.2554128118829954), a);  // log(5/3) / 2
     V doubled = min(a, set(20.0)) * set(2.0);
-    V t = expm1(select(middle, doubled, zero() - doubled));
-    V ratio = select(large, set(2.0), select(middle, t, zero() - t)) / (t + set(2.0));
-    V y = with_sign(select(large, set(1.0) - ratio, ratio), x);
+    Two t = expm1_two(select(middle, doubled, zero() - doubled));
+    V bottom = t.high + set(2.0), back = bottom - t.high;
+    V bottom_low = ((t.high - (bottom - back)) + (set(2.0) - back)) + t.low;
+    V top = select(large, set(2.0), select(middle, t.high, zero() - t.high));
+    V top_low = select(large, zero(), select(middle, t.low, zero() - t.low));
+    V ratio = top / bottom;
+    V more = (fnma(ratio, bottom, top) + fnma(ratio, bottom_low, top_low)) / bottom;
+    V y = with_sign(select(large, (set(1.0) - ratio) - more, ratio + more), x);
     return if_nan(x, select(eq(x, zero()), x, y));
 }
 
 // With e = exp(-|z|): both halves of the logistic loss share it.
 SL_INLINE V small_exp(V z) { return exp(zero() - magnitude(z)); }
-SL_INLINE V expit_of(V z, V e) { return if_nan(z, select(lt(z, zero()), e, set(1.0)) / (set(1.0) + e)); }
+SL_INLINE V expit_of(V z, V e) {
+    M negative = lt(z, zero());
+    V sum = set(1.0) + e, lost = (set(1.0) - sum) + e;
+    V y = select(negative, e, set(1.0)) / sum;
+    V inverse = select(negative, set(1.0) - y, y);  // of the sum, near enough to correct with
+    return if_nan(z, fnma(y * lost, inverse, y));
+}
 SL_INLINE V softplus_of(V z, V e) { return if_nan(z, max(z, zero()) + log1p(e)); }
 SL_INLINE V expit(V z) { return expit_of(z, small_exp(z)); }
 SL_INLINE V softplus(V z) { return softplus_of(z, small_exp(z)); }

@@ -92,7 +92,9 @@ def add_sums(hashes: Hashes, rng: np.random.Generator, X: Matrix, pivot: Floats 
 
 def add_elementwise(hashes: Hashes) -> None:
     rng = np.random.default_rng(1)
-    special = np.array([0.0, -0.0, 5e-324, -5e-324, 1e-310, 2.0**-60, 709.7, 710.0, -708.5, -745.0, -746.0, 1e300, np.inf])
+    special = np.array(
+        [0.0, -0.0, 5e-324, -5e-324, 1e-310, 2.0**-60, 709.7, 710.0, -708.5, -745.0, -746.0, 1e300, np.inf]
+    )
     for x in (numbers(rng, 5000), numbers(rng, 5000) * 300, numbers(rng, 5001) * 2.0**-30, special, -special):
         for name in ("exp", "expm1", "tanh", "expit", "softplus"):
             hashes.add(name, getattr(kernels, name)(x))

@@ -36,8 +36,8 @@ def gram(
 ) -> GramSums:
     """The block's sums, added to `out` in place where it is given.
 
-    Dense: chains over 256 rows from the block's first, which are added in order. Sparse (no pivot): one chain over all rows.
-    Y is (n, t).
+    Dense: chains over 256 rows from the block's first, which are added in order. Sparse (no pivot): one chain over
+    all rows, continued from `out`. Y is (n, t).
     """
     x = raw(X)
     sums = GramSums.zeros(x.n_columns, 0 if Y is None else Y.shape[1]) if out is None else out
