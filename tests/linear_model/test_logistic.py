@@ -27,10 +27,8 @@ def gradient(model: Any, X: Array, y: Array, weight: Array | None = None) -> flo
     w = np.ones(len(y)) if weight is None else weight
     hot = (y[:, None] == model.classes_).astype(float)
     z = X @ model.coef_.T + model.intercept_
-    if len(model.classes_) == 2:
-        slope = special.expit(z) - hot[:, 1:]
-    else:
-        slope = special.softmax(z, axis=1) - hot
+    two = len(model.classes_) == 2
+    slope = special.expit(z) - hot[:, 1:] if two else special.softmax(z, axis=1) - hot
     slope *= w[:, None]
     coef = (slope.T @ X + model.coef_ / model.C) / w.sum()
     return float(max(np.abs(coef).max(), np.abs(slope.sum(axis=0)).max() / w.sum() if model.fit_intercept else 0.0))

@@ -43,6 +43,11 @@ def answer(estimator: BaseEstimator, title: str, of: Callable[[], Method], X: An
             finally:
                 engine.close(data)
 
+    if laid.in_memory and len(laid.grid.blocks) == 1:  # no engine is faster than any: this is what one would do
+        with counted(laid):
+            return gather(
+                method, (Clean(method)(block) for _, block in laid.blocks.read(laid.grid.blocks, emit=ignore))
+            )
     if laid.in_memory:
         with stream(()) as blocks:
             return gather(method, blocks)
