@@ -63,11 +63,17 @@ class File:
 
 
 @lru_cache(maxsize=16)
-def file_system(root: str) -> Any:
-    """The pyarrow file system of a URI."""
+def system_of(uri: str) -> tuple[Any, str]:
+    """The pyarrow file system of a URI, and the path inside it."""
     from pyarrow import fs
 
-    return fs.FileSystem.from_uri(root)[0]
+    system, path = fs.FileSystem.from_uri(uri)
+    return system, str(path)
+
+
+def file_system(root: str) -> Any:
+    """The file system that a file was found in."""
+    return system_of(root)[0]
 
 
 def open_input(file: File) -> Any:
@@ -145,7 +151,7 @@ def _find_remote(text: str) -> tuple[File, ...]:
     fixed = MAGIC.split(text)[0]
     root = fixed if fixed == text else fixed.rsplit("/", 1)[0]
     try:
-        system, base = fs.FileSystem.from_uri(root)
+        system, base = system_of(root)
         info = system.get_file_info(base)
         if fixed == text and info.is_file:
             infos = [info]
@@ -154,14 +160,19 @@ def _find_remote(text: str) -> tuple[File, ...]:
     except (OSError, pa.ArrowException) as error:
         raise refusals.unreadable(_without_secrets(text), why(error), "check the URI and the access to it") from None
     if fixed != text:
-        pattern = base + text[len(root) :]
-        infos = [one for one in infos if fnmatch.fnmatchcase(one.path, pattern)]
+        pattern = (base + text[len(root) :]).lstrip("/")
+        infos = [one for one in infos if _matches(one.path, pattern)]
     elif not info.is_file:
         infos = [one for one in infos if _is_data(one.path[len(base) :].lstrip("/"))]
     if not infos:
         raise refusals.no_files(_without_secrets(text))
     found = (File(one.path, int(one.size), int(one.mtime_ns or 0), 0, root) for one in infos)
     return tuple(sorted(found, key=lambda file: os.fsencode(file.path)))
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """As a local glob would: only `**` goes into folders."""
+    return fnmatch.fnmatchcase(path, pattern) and ("**" in pattern or path.count("/") == pattern.count("/"))
 
 
 def _without_secrets(uri: str) -> str:
