@@ -8,7 +8,7 @@ turns out to be wrong at the next point, the step is taken again with twice the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from shardlearn.statistics.moments import MomentSums
 
 from .frame import Evaluation, evaluate, from_frame, inner, sums_at
 from .lbfgs import Lbfgs, LbfgsState, begin
-from .linesearch import ROUNDING
+from .linesearch import ROUNDING, Progress
 from .metric import Metric, bounded, solve
 from .problem import Glm
 
 STEEPEST = 2.0**60
+IDLE = 200  # steps without progress that mean rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class DescentState:
     theta: Floats | None = None  # (k, q) where the search begins
     metric: Metric | None = None
     momentum: Momentum | None = None
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -119,11 +121,16 @@ class GradientDescent:
     ) -> DescentState:
         """Whether the point is good enough; if not, the next one."""
         model = from_frame(problem, state.center, now.y)
-        state = replace(state, W=model.W, b=model.b, loss=here.value, gradient=here.steepest, momentum=now)
+        progress = state.progress.after(state.loss, here.value, here.steepest)
+        state = replace(
+            state, progress=progress, W=model.W, b=model.b, loss=here.value, gradient=here.steepest, momentum=now
+        )
         if here.steepest <= self.tol and 0.5 * inner(here.grad, solve(metric, here.grad)) <= self.tol:
             return replace(state, status=Status.CONVERGED)
         if state.iterations >= self.max_iter:
             return replace(state, status=Status.OUT_OF_ROUNDS)
+        if progress.idle >= IDLE:
+            return replace(state, status=Status.STALLED)
         return replace(state, momentum=_step(metric, now))
 
 

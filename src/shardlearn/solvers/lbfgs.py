@@ -8,7 +8,7 @@ does, which is the same as L-BFGS on v = L' theta.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -23,12 +23,13 @@ from shardlearn.statistics.moments import Moments, MomentSums
 
 from . import linesearch
 from .frame import Evaluation, evaluate, from_frame, inner, sums_at, to_frame
-from .linesearch import Search, Verdict
+from .linesearch import Progress, Search, Verdict
 from .metric import Metric, bounded, solve, unsteady
 from .overflow import finite
 from .problem import Glm, Start
 
 MEMORY = 10
+IDLE = 20  # accepted steps without progress that mean rounding
 
 
 class Phase(Enum):
@@ -72,6 +73,7 @@ class LbfgsState:
     metric: Metric | None = None
     pairs: tuple[Pair, ...] = ()
     evaluations: int = 0
+    progress: Progress = field(default_factory=Progress)
     sharpened: int = 0  # evaluations when the metric was made the last time
 
     @property
@@ -198,6 +200,7 @@ def moved(problem: Glm, state: LbfgsState, theta: Floats, here: Evaluation) -> L
         grad=here.grad,
         loss=here.value,
         gradient=here.steepest,
+        progress=state.progress.after(state.loss, here.value, here.steepest),
         weight=here.weight,
         search=None,
     )
@@ -209,7 +212,9 @@ def judged(state: LbfgsState, tol: float, max_iter: int) -> LbfgsState:
     assert state.grad is not None
     if state.gradient <= tol and 0.5 * inner(state.grad, solve(state.metric, state.grad)) <= tol:
         return replace(state, status=Status.CONVERGED)
-    return replace(state, status=Status.OUT_OF_ROUNDS) if state.iterations >= max_iter else state
+    if state.iterations >= max_iter:
+        return replace(state, status=Status.OUT_OF_ROUNDS)
+    return replace(state, status=Status.STALLED) if state.progress.idle >= IDLE else state
 
 
 def aimed(state: LbfgsState) -> LbfgsState:

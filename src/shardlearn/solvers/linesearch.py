@@ -46,6 +46,21 @@ class Search:
     evaluations: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How long a search has gone on without lowering F, or its gradient by half."""
+
+    best: float = np.inf  # steepest gradient when it was last halved
+    idle: int = 0
+
+    def after(self, before: float, value: float, steepest: float) -> Progress:
+        """Having gone from F = before to a value and a gradient there."""
+        flat = not value < before - ROUNDING * abs(before)
+        if flat and not steepest <= 0.5 * self.best:
+            return Progress(self.best, self.idle + 1)
+        return Progress(min(self.best, steepest), 0)
+
+
 def begin(value: float, slope: float, t: float = 1.0) -> Search:
     """A search along a direction in which phi falls."""
     origin = Place(0.0, value, slope)

@@ -9,6 +9,8 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core.matrix import Floats
 
+FLAT = 1e-7  # square root of a pivot of an equilibrated matrix that rounding explains
+NUDGE = 1e-10  # added to its diagonal then; more if that is not enough
 CONSTANT = 1e-26  # variance over mean square below which a column is constant up to rounding
 
 
@@ -34,14 +36,14 @@ def factored(M: Floats) -> Metric:
     diagonal = M.diagonal()
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     equal = scale[:, None] * M * scale
-    at, extra = np.arange(len(M)), 1e-13
+    at, extra = np.arange(len(M)), NUDGE
     equal[at, at] = np.where(diagonal > 0.0, equal[at, at], 1.0)
     L, failed = kernels.cholesky(equal)
-    while failed >= 0:
+    while (failed >= 0 or float(L.diagonal().min()) < FLAT) and extra < 1.0:
         equal[at, at] += extra
         L, failed = kernels.cholesky(equal)
         extra *= 10.0
-    return Metric(scale, L)
+    return Metric(scale, L if failed < 0 else None)
 
 
 def bounded(bound: float, second: Floats, ridge: float, intercept: bool) -> Metric:

@@ -7,7 +7,7 @@ the search nearly always goes on. Where the Hessian can't be factored, L-BFGS ta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -24,10 +24,11 @@ from . import preconditioned_lbfgs
 from .frame import Evaluation, evaluate, from_frame, inner, parts, placed, to_frame
 from .hessian import hessian
 from .lbfgs import Lbfgs, LbfgsState, begin, first_block
-from .linesearch import ARMIJO, ROUNDING
+from .linesearch import ARMIJO, ROUNDING, Progress
 from .preconditioned_lbfgs import PreconditionedLbfgs
 from .problem import Glm, Start
 
+IDLE = 5  # steps without progress that mean rounding
 SHRINKS = 3  # rounds in which no share of the step was short enough
 FLAT = 1e-14  # smallest pivot of the equilibrated Hessian
 
@@ -60,6 +61,7 @@ class NewtonState:
     step: Floats | None = None  # (k, q); None: the point itself is asked about
     slope: float = 0.0  # dF along the step, at its start
     shrinks: int = 0
+    progress: Progress = field(default_factory=Progress)
     fallback: LbfgsState | None = None
 
     @property
@@ -113,8 +115,10 @@ class NewtonCholesky:
             at = state.theta + share * state.step
             return replace(state, theta=at, step=None, iterations=iterations, shrinks=0)
         model = from_frame(problem, state.center, end)
+        progress = state.progress.after(state.loss, here.value, here.steepest)
         state = replace(state, W=model.W, b=model.b, theta=end, loss=here.value, gradient=here.steepest)
-        return self._stepped(problem, replace(state, iterations=iterations, shrinks=0), answer, here)
+        state = replace(state, iterations=iterations, shrinks=0, progress=progress)
+        return self._stepped(problem, state, answer, here)
 
     def _stepped(self, problem: Glm, state: NewtonState, sums: CurvatureSums, here: Evaluation) -> NewtonState:
         """The next step, or the end."""
@@ -126,6 +130,8 @@ class NewtonCholesky:
             return replace(state, step=None, status=Status.CONVERGED)
         if state.iterations >= self.max_iter:
             return replace(state, step=None, status=Status.OUT_OF_ROUNDS)
+        if state.progress.idle >= IDLE:
+            return replace(state, step=None, status=Status.STALLED)
         return replace(state, step=step, slope=slope)
 
     def _shrunk(self, problem: Glm, state: NewtonState) -> NewtonState:
