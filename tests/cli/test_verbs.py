@@ -145,3 +145,19 @@ def test_config_names_each_origin(call, tmp_path) -> None:
     assert str(tmp_path / "shardlearn.toml") in lines["memory"]
     assert "default" in lines["engine"]
     assert call("config", "--json").json["settings"]["memory"]["value"] == "1GB"
+
+
+def test_a_model_is_saved_although_the_rows_kept_aside_can_not_be_measured(call, tmp_path, table) -> None:
+    from shardlearn.cli.holdout import split
+
+    pq.write_table(table, tmp_path / "t.parquet")
+    _, held = split(shardlearn.read(str(tmp_path / "t.parquet")), 0.1)
+    holes = table.to_pandas()
+    holes.loc[held.position(3), "a"] = None
+    holes.to_parquet(tmp_path / "holes.parquet")
+    fit = ("fit", "Ridge", "--data", "holes.parquet", "--target", "delay", "--columns", "a,b", "--holdout", "0.1")
+    done = call(*fit, "--out", "m")
+    assert done.code == 1
+    assert "[SL2103]" in done.err
+    assert "Ridge saved in m" in done.out
+    assert shardlearn.load(tmp_path / "m").coef_.shape == (2,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from shardlearn import storage
@@ -52,17 +52,10 @@ def _fit(job: Job, estimator: Any, source: Source, answer: Answer) -> int:
     train, held = split(source, job.training.holdout) if job.training.holdout else (source, None)
     with stoppable() as signals:
         stopped = _train(estimator, train, job.where, signals)
-    if held is not None and not stopped:
-        try:
-            scores = measure(estimator, held, str(job.where.target), job.where.weight)
-            answer.put(holdout={"share": job.training.holdout, **asdict(scores)})
-        except KeyboardInterrupt:  # the model is whole
-            stopped = True
     storage.save(estimator, job.saving.out, overwrite=job.saving.overwrite)
     _tell(job, estimator, answer)
-    if "holdout" in answer.values:
-        answer.say(f"on {percent(job.training.holdout)} of the rows, kept aside:")
-        answer.table(table(answer.values["holdout"]))
+    if held is not None and not stopped:
+        stopped = not _measured(job, estimator, held, answer)
     if stopped:
         answer.note("interrupted: what was learned until then is saved")
     return answer.finish(130 if stopped else 0)
@@ -75,7 +68,25 @@ def _train(estimator: Any, train: Source, where: Data, signals: Signals) -> bool
     except Interrupted:
         if signals.at_once or not hasattr(estimator, "report_"):
             raise
+    report = estimator.report_
+    told = {"threads": "--workers", "memory_from": "--memory"}
+    flags = {name: getattr(report, name).replace("with shardlearn.engine(...)", flag) for name, flag in told.items()}
+    estimator.report_ = replace(report, **flags)
     return signals.times > 0
+
+
+def _measured(job: Job, estimator: Any, held: Source, answer: Answer) -> bool:
+    """Evaluate on the rows kept aside; False when that was interrupted. The model is saved already."""
+    share = job.training.holdout
+    try:
+        scores = {"share": share, **asdict(measure(estimator, held, str(job.where.target), job.where.weight))}
+    except KeyboardInterrupt:
+        return False
+    record.write(job.saving.out, {"holdout": scores})
+    answer.put(holdout=scores)
+    answer.say(f"on {percent(share)} of the rows, kept aside:")
+    answer.table(table(scores))
+    return True
 
 
 def _tell(job: Job, estimator: Any, answer: Answer) -> None:
@@ -90,7 +101,6 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
             "target": job.where.target,
             "weight": job.where.weight,
             "columns": listed(job.where.columns) or None,
-            "holdout": answer.values.get("holdout"),
         },
     )
     answer.put(estimator=name, out=job.saving.out, fingerprint=print_, report=estimator.report_.to_dict())

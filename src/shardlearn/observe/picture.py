@@ -109,6 +109,8 @@ class Picture:
 
     def where(self) -> str:
         """`round 4/~9`, or what is done before the first."""
+        if self.solver and not self.solver.solver and self.started:
+            return f"{count(self.visited)} of {count(self.started.rows)} rows"
         if self.rounds == 0 and self.passes == 0:
             return "reading"
         now = self.rounds + (not self.solved)
