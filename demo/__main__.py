@@ -17,10 +17,10 @@ from .commands import FailedError, ask, say, show
 FOLDER = Path("demo-data")
 LEARN, CHECK = str(FOLDER / "flights/learn/*.parquet"), str(FOLDER / "flights/check/*.parquet")
 MODEL, PREDICTIONS, BIG, BIG_MODEL = (FOLDER / name for name in ("model", "predictions", "big", "big-model"))
+GOAL = ["--target", flights.TARGET, "--missing", "drop"]
+FEATURES = ["--columns", ",".join(flights.FEATURES)]
 ROOM_ON_DISK = 1_000_000_000  # the large table takes a third of it
 LEAST_AUC, LARGEST_DIFFERENCE = 0.875, 0.001
-GOAL = ["--target", flights.TARGET, "--missing", "drop"]
-TASK = ["linear_model.LogisticRegression", *GOAL, "--columns", ",".join(flights.FEATURES), "--memory", "200MB"]
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     try:
         FOLDER.mkdir(exist_ok=True)
         table = first_act()
-        # second_act(flights.learning(table))
+        second_act(flights.learning(table))
     except FailedError as why:
         say(f"The demo stops here: {why}")
         return 1
@@ -36,22 +36,26 @@ def main() -> int:
     return 0
 
 
+def fit(data: str, out: Path) -> list[str]:
+    task = ["fit", "linear_model.LogisticRegression", "--data", data, *GOAL, *FEATURES]
+    return [*task, "--memory", "200MB", "--out", str(out), "--overwrite"]
+
+
 def first_act() -> pa.Table:
     say("FIRST ACT: which flights land late?\n")
     table = flights.labelled(flights.read())
     late, unknown = pc.sum(table[flights.TARGET]).as_py(), table[flights.TARGET].null_count
+    say(f"{table.num_rows:,} flights were to leave New York City in 2013. Late is one that lands more than")
+    say(f"{flights.LATE} minutes behind its time: {late:,} did. {unknown:,} were cancelled or landed elsewhere, so")
     say(
-        f"{table.num_rows:,} flights left New York City in 2013. A flight is late when it lands more than {flights.LATE}"
+        "nobody can say whether they were late: their label is missing, and --missing drop leaves them out, with a count."
     )
-    say(
-        f"minutes behind: {late:,} were. {unknown:,} were cancelled or never arrived, so nobody can say whether they were"
-    )
-    say("late: their label is missing, and --missing drop leaves them out, with a count. What is known only after")
-    say(f"landing ({', '.join(flights.AFTER_LANDING)}) is not in the table. Here it is as 12 files, a month each.")
+    say(f"What is known only after landing ({', '.join(flights.AFTER_LANDING)}) is not in the table.")
+    say("Here it is as 12 Parquet files, a month each; first a look at January to October:")
     flights.write_months(table, FOLDER / "flights")
-    show("inspect", "--data", LEARN, *GOAL, "--columns", ",".join(flights.FEATURES))
-    say("Learn from January to October what is known at take-off, within 200 MB of memory:")
-    show("fit", *TASK, "--data", LEARN, "--out", str(MODEL), "--overwrite")
+    show("inspect", "--data", LEARN, *GOAL, *FEATURES)
+    say("Learn from them what is known at take-off, within 200 MB of memory:")
+    show(*fit(LEARN, MODEL))
     evaluate(table)
     predict(table)
     compare_workers()
@@ -64,7 +68,8 @@ def evaluate(table: pa.Table) -> None:
     ours = ask("evaluate", str(MODEL), "--data", CHECK, *GOAL)["metrics"]["auc"]
     theirs = judge.auc(flights.learning(table), flights.checking(table))
     say("Put a late and a punctual flight side by side: the AUC is how often the model finds the late one.")
-    say(f"    shardlearn    AUC {ours:.6f}\n    scikit-learn  AUC {theirs:.6f}   (the same rows, all in memory)\n")
+    say(f"    shardlearn    AUC {ours:.6f}")
+    say(f"    scikit-learn  AUC {theirs:.6f}   (the same rows, all in memory)\n")
     if ours < LEAST_AUC or abs(ours - theirs) > LARGEST_DIFFERENCE:
         raise FailedError(f"expected at least {LEAST_AUC}, and no further apart than {LARGEST_DIFFERENCE}")
 
@@ -76,20 +81,20 @@ def predict(table: pa.Table) -> None:
     rows = table.filter(pc.greater(table["month"], flights.LAST_MONTH_TO_LEARN))
     surest = pc.sort_indices(answers, [("probability_True", "descending")])[0].as_py()
     row = {name: column[0] for name, column in rows.slice(answers["row"][surest].as_py(), 1).to_pydict().items()}
-    say(f"The surest one: {row['carrier']} {row['flight']} from {row['origin']} to {row['dest']} on")
-    say(f"2013-{row['month']:02}-{row['day']:02}, {row['dep_delay']} minutes behind at take-off.\n")
+    say(f"The surest one is {row['carrier']} {row['flight']} from {row['origin']} to {row['dest']} on")
+    say(f"2013-{row['month']:02}-{row['day']:02}: it took off {row['dep_delay']} minutes behind.\n")
 
 
 def compare_workers() -> None:
     say("The same fit with 1, 2 and 3 workers. A fingerprint is a hash of all bits of a model:")
     prints = set()
     for workers in ("1", "2", "3"):
-        command = ["fit", *TASK, "--data", LEARN, "--workers", workers]
-        prints.add(ask(*command, "--out", str(MODEL), "--overwrite")["fingerprint"])
-        say(f"    --workers {workers}   {max(prints) if len(prints) == 1 else sorted(prints)}")
+        found = ask(*fit(LEARN, MODEL), "--workers", workers)["fingerprint"]
+        prints.add(found)
+        say(f"    --workers {workers}   {found}")
     if len(prints) > 1:
         raise FailedError("the models differ")
-    say("    equal: the model does not depend on who computed it\n")
+    say("They are equal: the model does not depend on who computed it.\n")
 
 
 def second_act(rows: pa.Table) -> None:
@@ -98,19 +103,18 @@ def second_act(rows: pa.Table) -> None:
     free = shutil.disk_usage(FOLDER).free
     if free < ROOM_ON_DISK:
         raise FailedError(f"the large table wants {ROOM_ON_DISK / 1e9:.0f} GB free here; {free / 1e9:.1f} GB are")
-    say(
-        f"The rows of January to October, {flights.COPIES * flights.FILES} times over, go to {BIG}: a third of a gigabyte on disk,"
-    )
-    say(f"compressed; {free / 1e9:.0f} GB are free.")
+    say(f"The rows of January to October go to {BIG}, {flights.COPIES * flights.FILES} times over: a third of a")
+    say(f"gigabyte on disk, where {free / 1e9:.0f} GB are free.")
     written = flights.write_big(rows, BIG)
-    say(
-        f"Written: {flights.FILES} files, {written / 1e6:.0f} MB. Each pass decodes all of it anew, a few row groups at a time."
-    )
-    show("fit", *TASK, "--data", str(BIG / "*.parquet"), "--out", str(BIG_MODEL), "--overwrite")
+    say(f"Written: {flights.FILES} files, {written / 1e6:.0f} MB. Every pass of the fit decodes them all again.")
+    try:
+        show(*fit(str(BIG / "*.parquet"), BIG_MODEL))
+    finally:
+        shutil.rmtree(BIG)
     report = ask("report", str(BIG_MODEL))["report"]
-    say(f"{report['rows']:,} rows, {report['passes']} passes, {report['rows_per_second'] / 1e6:.1f} million rows/s;")
-    say(f"at most {report['memory_peak'] / 1e6:.0f} MB of memory beside the program itself, limit 200 MB.\n")
-    shutil.rmtree(BIG)
+    speed = report["rows_per_second"] / 1e6
+    say(f"{report['rows']:,} rows, {report['passes']} passes, {speed:.1f} million rows a second;")
+    say(f"at most {report['memory_peak'] / 1e6:.0f} MB of memory beside the program itself, of 200 MB allowed.\n")
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ WIDE = (  # signatures that are what they are
 
 # file, or file::function -> why it may be larger
 EXCEPTIONS = {
+    "src/shardlearn/data/opening.py::open_source": "shardlearn.read: what people say of a table, by keyword",
     "src/shardlearn/core/errors.py::_rebuild": "unpickling hands an error's six fields over, and its class",
     "src/shardlearn/run.py::run": "the one loop: what to run, on what, with what, and three things a caller may want",
 }

@@ -79,7 +79,9 @@ def _integers(keywords: list[ast.keyword]) -> bool:
 
 
 def _exact_power(base: ast.expr, exponent: ast.expr) -> bool:
-    """Squares are one multiplication; powers of two are exact."""
+    """Squares are one multiplication; powers of two, and of whole numbers, are exact."""
+    if all(isinstance(part, ast.Constant) and isinstance(part.value, int) for part in (base, exponent)):
+        return True
     square = isinstance(exponent, ast.Constant) and exponent.value == 2
     return square or (isinstance(base, ast.Constant) and base.value in {2})
 
