@@ -19,6 +19,7 @@ from .problem import Glm, LeastSquares
 
 WIDEST_METRIC = 4096  # features up to which a Gram metric of dense data is cheaper than the passes that it saves
 WIDEST_GRAM = 8192  # features up to which least squares forms a Gram matrix
+WIDEST_SPARSE_GRAM = 1024  # the same of sparse data, whose products with vectors are cheap
 
 
 class LinearState(Protocol):
@@ -63,6 +64,7 @@ def glm_solver(problem: Glm, wish: str, tol: float, max_iter: int) -> AnySolver:
 
 def least_squares_solver(problem: LeastSquares, tol: float, max_iter: int) -> AnySolver:
     """A solver for least squares; `tol` and `max_iter` matter to the iterative one alone."""
-    if problem.shape.features <= WIDEST_GRAM:
+    narrow = WIDEST_SPARSE_GRAM if problem.shape.sparse and not problem.positive else WIDEST_GRAM
+    if problem.shape.features <= narrow:
         return GramLeastSquares()
     return IterativeLeastSquares(tol=tol, max_iter=max_iter)
