@@ -11,7 +11,7 @@ from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.grid import Grid
 from shardlearn.core.rows import ALL, Hashed, Ids, Range
-from shardlearn.engines.plan import Demand, aligned_pieces, plan_fold, plan_stream, span_of
+from shardlearn.engines.plan import Demand, aligned_pieces, plan_fold, plan_runs, plan_stream, span_of
 
 
 @given(
@@ -100,12 +100,43 @@ def test_refusals_say_what_to_change() -> None:
         plan_fold(Demand(range(64), range(64), Footprint(0, 0, True), 4, 10**6), 10**6)
 
 
-def test_runs_are_pieces() -> None:
-    demand = Demand(range(64), [0], Footprint(100, 1000, False), 4, 1)
-    assert plan_fold(demand, None, [(0, 1), (2, 3)]).pieces == ((0, 1), (2, 3))
-    assert plan_fold(demand, 2600, [(0, 1)]).workers == 2
-    with pytest.raises(MemoryLimitError):
-        plan_fold(demand, 1000, [(0, 1)])
+def runs_of(blocks: int, runs: int) -> list[range]:
+    return [range(i * blocks // runs, (i + 1) * blocks // runs) for i in range(runs)]
+
+
+@given(
+    blocks=st.integers(1, 60),
+    runs=st.integers(1, 80),
+    cuts=st.sets(st.integers(0, 59), max_size=9),
+    workers=st.sampled_from([1, 2, 3, 7]),
+    resident=st.booleans(),
+    limit=st.sampled_from([None, 10**6, 7000, 3000]),
+)
+def test_plans_of_runs(blocks: int, runs: int, cuts: set[int], workers: int, resident: bool, limit: int | None) -> None:
+    spans = runs_of(blocks, runs)
+    inside = sorted({0, *(cut for cut in cuts if cut < blocks)})
+    demand = Demand(range(blocks), inside, Footprint(100, 1000, resident), workers, 10)
+    try:
+        plan = plan_runs(demand, spans, limit)
+    except MemoryLimitError:
+        assert limit == 3000
+        return
+    assert limit is None or plan.need <= limit
+    read = sorted(b for low, high in plan.pieces for run in range(low, high) for b in spans[run])
+    assert read == list(range(blocks))
+    assert len({lane.number for lane in plan.lanes.values()}) <= plan.readers <= workers
+    assert all(spans[piece[1] - 1].stop <= lane.stop for piece, lane in plan.lanes.items())
+
+
+def test_short_runs_are_read_at_once_and_long_ones_block_by_block() -> None:
+    demand = Demand(range(384), [0, 128, 256], Footprint(100, 10_000, False), 2, 10)
+    short = plan_runs(demand, runs_of(384, 256), 10**6)
+    assert (short.readers, short.pieces[:4]) == (2, ((0, 4), (86, 88), (4, 8), (88, 92)))
+    assert {lane.stop for lane in short.lanes.values()} == {129, 256, 384}
+    long = plan_runs(demand, runs_of(384, 8), 10**6)
+    assert long.pieces == ((0, 1), (4, 5), (1, 2), (5, 6), (2, 3), (6, 7), (3, 4), (7, 8))
+    assert {(lane.stop, lane.hold) for lane in long.lanes.values()} == {(192, True), (384, True)}
+    assert plan_runs(demand, runs_of(384, 8), 12_000).readers == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -101,10 +102,14 @@ def answers_held(demand: Demand, workers: int, size: int, pieces: int) -> int:
     return in_counters + in_tree
 
 
-def plan_fold(demand: Demand, limit: int | None, runs: Sequence[Piece] | None = None) -> Plan:
+def plan_fold(demand: Demand, limit: int | None) -> Plan:
     """Pieces and readers of a fold under a limit; refuses what can't be done."""
-    options = _runs(demand, runs) if runs is not None else _folds(demand)
-    return _first_that_fits(options, limit)
+    return _first_that_fits(_folds(demand), limit)
+
+
+def plan_runs(demand: Demand, runs: Sequence[range], limit: int | None) -> Plan:
+    """The same where runs of blocks are walked: pieces are ranges of runs."""
+    return _first_that_fits(_runs(demand, runs), limit)
 
 
 def plan_stream(demand: Demand, limit: int | None) -> Plan:
@@ -124,7 +129,7 @@ def _streams(demand: Demand) -> Iterator[Plan]:
             window = 2 * workers * size
             short = len(demand.span) <= 2 * size * ranges
             for readers in dict.fromkeys((min(workers, max(ranges, 1)) if short else 1, 1)):
-                pieces, lanes = _chunks(demand, readers, size)
+                pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
                 account = Account(None, readers * demand.foot.reader, _in_flight(demand, window + size), 0)
                 yield Plan(tuple(sorted(pieces)), lanes, readers, workers, account, window)
 
@@ -148,11 +153,37 @@ def _folds(demand: Demand) -> Iterator[Plan]:
         yield _shared(demand, 1, workers, 1)
 
 
-def _runs(demand: Demand, runs: Sequence[Piece]) -> Iterator[Plan]:
-    for workers in range(demand.workers, 0, -1):
-        answers = (len(runs) + workers) * demand.answer
-        account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
-        yield Plan(tuple(runs), {}, workers, workers, account)
+def _runs(demand: Demand, runs: Sequence[range]) -> Iterator[Plan]:
+    """Where a piece's blocks fit in memory they are read at once, and others read on meanwhile; else one by one."""
+    most, longest = demand.workers, max(map(len, runs))
+    even = power_below(len(runs) // (PIECES_A_WORKER * most))
+    if demand.foot.resident:
+        for workers, size in ((most, even), *((workers, 1) for workers in range(most, 0, -1))):
+            yield _run_plan(demand, runs, workers, size, 0)
+        return
+    for readers in range(most, 0, -1):
+        for size in (size for size in (MOST_IN_A_CHUNK, 4, 2, 1) if size <= even and size * longest <= MOST_IN_A_CHUNK):
+            yield _run_plan(demand, runs, most, size, readers)
+        yield _run_plan(demand, runs, most, 1, readers, hold=True)
+    for workers in range(most, 0, -1):
+        yield _run_plan(demand, runs, workers, 1, 1, hold=True)
+
+
+def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, readers: int, hold: bool = False) -> Plan:
+    everything, longest = range(len(runs)), max(map(len, runs))
+    lanes: dict[Piece, Lane] = {}
+    if not readers:
+        pieces = aligned_pieces(everything, everything, size)
+    else:  # a reader starts at the first run after a cut, or, where runs are long, each has its share of them
+        cut_runs = [bisect_left(runs, cut, key=lambda run: run.start) for cut in demand.cuts]
+        shares = [i * len(runs) // readers for i in range(readers)]
+        pieces, in_runs = _chunks(everything, shares if hold else cut_runs, readers, size)
+        lanes = {piece: Lane(lane.number, runs[lane.stop - 1].stop, hold) for piece, lane in in_runs.items()}
+    full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
+    answers = answers_held(replace(demand, span=everything), workers, size, len(full)) + workers
+    blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
+    account = Account(None, readers * demand.foot.reader, blocks, answers * demand.answer)
+    return Plan(full, lanes, readers or workers, workers, account)
 
 
 def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
@@ -167,7 +198,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
 
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
     """Readers go from worker to worker, so that one reads on while others compute."""
-    pieces, lanes = _chunks(demand, readers, size)
+    pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
     answers = answers_held(demand, workers, size, len(pieces)) * demand.answer
     account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
     return Plan(pieces, lanes, readers, workers, account)
@@ -177,9 +208,9 @@ def _in_flight(demand: Demand, blocks: int) -> int:
     return 0 if demand.foot.resident else blocks * demand.foot.block * demand.held
 
 
-def _chunks(demand: Demand, readers: int, size: int) -> tuple[tuple[Piece, ...], dict[Piece, Lane]]:
+def _chunks(span: range, cuts: Sequence[int], readers: int, size: int) -> tuple[tuple[Piece, ...], dict[Piece, Lane]]:
     """Ranges between cuts, dealt to so many readers and cut at multiples of `size`, the readers taking turns."""
-    ranges = aligned_pieces(demand.span, demand.cuts, 1)
+    ranges = aligned_pieces(span, cuts, 1)
     queues: list[list[tuple[Piece, Lane]]] = [[] for _ in range(readers)]
     for i, (first, stop) in enumerate(ranges):
         lane = Lane(i % readers, stop)

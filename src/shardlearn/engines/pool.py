@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice, pairwise
 from queue import Empty, SimpleQueue
 from time import monotonic, perf_counter
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Blocks, Footprint, Sharded
@@ -26,9 +26,9 @@ from shardlearn.core.events import (
 )
 from shardlearn.core.grid import Grid
 from shardlearn.core.query import Query, Transform
-from shardlearn.core.tree import Node, Tree
+from shardlearn.core.tree import Node, Tree, aligned
 
-from .plan import Demand, Plan, plan_fold, plan_stream, span_of
+from .plan import Demand, Plan, plan_fold, plan_runs, plan_stream, span_of
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
 from .visit import concluded, nothing, run_span
@@ -146,8 +146,7 @@ class Drive:
 
     def _gave_up(self, piece: Piece, why: str) -> EngineError:
         task, policy = self.task(piece), self.round.policy
-        grid = task.data.grid
-        blocks = run_span(grid, task.runs, task.run) if isinstance(task, RunTask) else range(*piece)
+        grid, blocks = task.data.grid, task.blocks
         first, stop = grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
         return EngineError(
             f"A piece of work failed in each of {policy.attempts} attempts.",
@@ -164,13 +163,13 @@ class Drive:
 
 
 @dataclass(slots=True)
-class Gathering:
+class Gathering(Generic[A]):
     """Answers of pieces, in any order, become one: by the tree, or as they come where the order can't show."""
 
-    query: Query[Any]
-    tree: Tree[Any]
+    query: Query[A]
+    tree: Tree[A]
     seconds: float = 0.0
-    _into: Any = None
+    _into: A | None = None
 
     def add(self, answer: Any) -> None:
         began = perf_counter()
@@ -180,7 +179,7 @@ class Gathering:
             self._into = answer if self._into is None else self.query.measure.merge(self._into, answer)
         self.seconds += perf_counter() - began
 
-    def root(self) -> Any:
+    def root(self) -> A | None:
         return self._into if walks(self.query) else self.tree.root()
 
 
@@ -254,28 +253,28 @@ class PoolEngine:
     def _by_blocks(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
         span = span_of(query.rows, at.grid)
         demand = self._demand(at, span, query.measure.bytes())
+        gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
         with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
-            gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
             drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), emit)
-            for piece, answer in drive.answers():
-                gathering.add(answer)
-                emit(finished(at.grid, range(*piece)))
-            emit(Timed("merge", gathering.seconds))
-            return cast("A | None", gathering.root())
+            return self._gathered(drive, gathering)
 
     def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
-        full = [run for run in range(runs) if run_span(at.grid, runs, run)]
         demand = self._demand(at, at.grid.blocks, query.measure.bytes())
-        pieces = [(run, run + 1) for run in full]
-        with self.room.reserve(lambda free: plan_fold(demand, free, pieces)) as plan:
-            gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
-            gathering.add([Node(0, run, None) for run in range(runs) if run not in full])
-            drive = self._drive(plan, lambda piece: RunTask(at, query, piece[0], runs), emit)
-            for piece, answer in drive.answers():
-                gathering.add(answer)
-                emit(finished(at.grid, run_span(at.grid, runs, piece[0])))
-            emit(Timed("merge", gathering.seconds))
-            return cast("A | None", gathering.root())
+        spans = [run_span(at.grid, runs, run) for run in range(runs)]
+        gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
+        with self.room.reserve(lambda free: plan_runs(demand, spans, free)) as plan:
+            empty = pairwise([0, *(edge for piece in sorted(plan.pieces) for edge in piece), runs])
+            gathering.add([Node(*at, None) for gap in islice(empty, 0, None, 2) for at in aligned(*gap)])
+            drive = self._drive(plan, lambda piece: RunTask(at, query, piece, plan.lanes.get(piece)), emit)
+            return self._gathered(drive, gathering)
+
+    def _gathered(self, drive: Drive, gathering: Gathering[A]) -> A | None:
+        for piece, answer in drive.answers():
+            gathering.add(answer)
+            task = drive.task(piece)
+            drive.emit(finished(task.data.grid, task.blocks))
+        drive.emit(Timed("merge", gathering.seconds))
+        return gathering.root()
 
     def _demand(self, at: Sharded, span: range, answer: int) -> Demand:
         opened = self._opened[at.key]

@@ -21,7 +21,7 @@ from .shelf import Shelf
 from .visit import carried, rewritten, selected, wanted
 
 Stop: TypeAlias = Callable[[], bool]
-Rest: TypeAlias = Callable[[], list[int]]  # numbers of the blocks from here to the end of a lane
+Rest: TypeAlias = Callable[[int], list[int]]  # numbers of the blocks from one on to the end of a lane
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the attempt was cancelled, and noticed it
@@ -34,6 +34,7 @@ class Lane:
 
     number: int
     stop: int  # end of the range of blocks that the reader reads
+    hold: bool = False  # read block by block to the end of the piece; else all of its blocks, and hand the reader on
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,13 @@ class Reader:
         The iterator is put back only by the one whose turn it is: one that hangs here may have been given up.
         """
         with self._changed:
+            if at.who not in self._turns:
+                raise Stopped  # given up while it was elsewhere
             blocks, ahead, done = self._blocks, self._ahead, self._done
             self._blocks = None
         if blocks is None or list(ahead[done : done + len(numbers)]) != list(numbers):
             blocks = None  # closed before the next one opens
-            ahead, done = rest(), 0
+            ahead, done = rest(numbers[0]), 0
             blocks = data.blocks.read(ahead, emit=at.emit)
         out = [next(blocks) for _ in numbers]
         done += len(numbers)
@@ -192,13 +195,17 @@ def _raw(
         reader.leave(attempt.who)
         return
 
-    def rest() -> list[int]:
-        shelf, ahead = place.shelf(data), wanted(rows, data.grid, range(span.start, lane.stop)).numbers
-        return [n for n in ahead if n in numbers or (n >= span.stop and shelf.held(n) is None)]
+    def rest(first: int) -> list[int]:
+        shelf, beyond = place.shelf(data), wanted(rows, data.grid, range(span.stop, lane.stop)).numbers
+        return [n for n in numbers if n >= first] + [n for n in beyond if shelf.held(n) is None]
 
     began = perf_counter()
     with reader.turn(attempt.who, attempt.stop):
         attempt.emit(Timed("waiting", perf_counter() - began))
+        if lane.hold:
+            for number in numbers:
+                yield from reader.take(attempt, data, [number], rest)
+            return
         batch = reader.take(attempt, data, numbers, rest)
     yield from reversed_away(batch)
 

@@ -12,7 +12,7 @@ from shardlearn.core.events import Timed
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.rows import ALL
 from shardlearn.core.statistic import is_running
-from shardlearn.core.tree import Counter, Node
+from shardlearn.core.tree import Counter
 
 from .reading import Attempt, Lane, Place, blocks_of, visited
 from .rounds import Piece
@@ -29,6 +29,11 @@ class Task(Protocol):
     def data(self) -> Sharded: ...
     @property
     def lane(self) -> Lane | None: ...
+    @property
+    def blocks(self) -> range:
+        """The blocks that are visited."""
+        ...
+
     def do(self, place: Place, attempt: Attempt, /) -> object: ...
 
 
@@ -41,8 +46,12 @@ class FoldTask:
     piece: Piece
     lane: Lane | None = None
 
+    @property
+    def blocks(self) -> range:
+        return range(*self.piece)
+
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        measure, span = self.query.measure, range(*self.piece)
+        measure, span = self.query.measure, self.blocks
         if walks(self.query):
             return walked(self.data, self.query, span, place, attempt)
         counter: Counter[Any] = Counter(measure.merge, span.start)
@@ -57,17 +66,33 @@ class FoldTask:
 
 @dataclass(frozen=True, slots=True)
 class RunTask:
-    """The answer of one contiguous run of blocks, walked in order."""
+    """The canonical nodes of a range of runs, each a contiguous range of blocks that is walked in order."""
 
     data: Sharded
     query: Query[Any]
-    run: int
-    runs: int
-    lane: None = None
+    piece: Piece
+    lane: Lane | None = None
+
+    @property
+    def blocks(self) -> range:
+        """All blocks of these runs."""
+        return blocks_of_runs(self.data, self.query, self.piece)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        span = run_span(self.data.grid, self.runs, self.run)
-        return [Node(0, self.run, walked(self.data, self.query, span, place, attempt))]
+        measure, seconds = walker(self.query.measure), 0.0
+        counter: Counter[Any] = Counter(measure.merge, self.piece[0])
+        spans = (blocks_of_runs(self.data, self.query, (run, run + 1)) for run in range(*self.piece))
+        run, span, into = self.piece[0], next(spans), None
+        for number, block in visited(self.data, self.query, self.blocks, place, attempt):
+            began = perf_counter()
+            while number >= span.stop:
+                counter.push(run, into)
+                run, span, into = run + 1, next(spans), None
+            into = measure.of(block) if into is None else measure.add(into, block)
+            seconds += perf_counter() - began
+        counter.push(run, into)
+        attempt.emit(Timed("compute", seconds))
+        return counter.finish(self.piece[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +104,24 @@ class StreamTask:
     piece: Piece
     lane: Lane | None = None
 
+    @property
+    def blocks(self) -> range:
+        return range(*self.piece)
+
     def do(self, place: Place, attempt: Attempt, /) -> object:
         seconds, out = 0.0, list[Block]()
-        for _, block in blocks_of(self.data, ALL, range(*self.piece), place, attempt, keep=False):
+        for _, block in blocks_of(self.data, ALL, self.blocks, place, attempt, keep=False):
             began = perf_counter()
             out.append(self.rows(block))
             seconds += perf_counter() - began
         attempt.emit(Timed("compute", seconds))
         return out
+
+
+def blocks_of_runs(data: Sharded, query: Query[Any], piece: Piece) -> range:
+    """The blocks of a range of runs."""
+    runs = query.runs or 0
+    return range(run_span(data.grid, runs, piece[0]).start, run_span(data.grid, runs, piece[1] - 1).stop)
 
 
 def walks(query: Query[Any]) -> bool:
