@@ -179,11 +179,12 @@ HEADS = {
     "address": {"class": "shardlearn.fake:Fake"},
     "later": {"format": 2},
     "spare": {"more": 1},
-    "parameter": {"parameters": {"$map": [["command", "x"]]}},
+    "parameter": {"parameters": {"command": "x"}},
     "parameters": {"parameters": 5},
-    "private": {"fitted": {"$map": [["_restore_", 1]]}},
-    "dunder": {"fitted": {"$map": [["__class__", 1]]}},
-    "number": {"fitted": {"$map": [[1, 1]]}},
+    "private": {"fitted": {"_restore_": 1}},
+    "dunder": {"fitted": {"__class__": 1}},
+    "method": {"fitted": {"predict": 1}},
+    "list": {"fitted": [1, 2]},
     "none": {"fitted": None},
 }
 

@@ -164,6 +164,21 @@ def test_any_state(value):
     assert state.to_files(back) == files
 
 
+def test_arrays_are_named_by_where_they_stand():
+    one = np.zeros(1)
+    value = {"x": {"y": one, "y/z": one}, "x/y": one, "0": one, 0: one, (0,): (one,), "x_key": {"": one}}
+    _, arrays = state.encode(value, "s")
+    assert "s/x/y" in arrays
+    assert len(arrays) == 7
+    assert same(there_and_back(value), value)
+
+
+def test_too_large_a_text_is_refused(monkeypatch):
+    monkeypatch.setattr(canonical, "LARGEST", 10)
+    with pytest.raises(StorageError, match="bytes of JSON"):
+        there_and_back(1)
+
+
 def test_files_are_plain(tmp_path):
     state.dump(Pair(np.arange(3.0), 0.25), tmp_path / "s")
     (tensors,) = (tmp_path / "s").glob("*.safetensors")

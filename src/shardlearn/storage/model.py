@@ -62,14 +62,14 @@ def save(estimator: Estimator, folder: str | os.PathLike[str], overwrite: bool =
     name = _name(estimator)
     fitted = _fitted(estimator)
     bare, held = _split(fitted)
-    parameters, arrays = state.encode(_parameters(estimator), "parameters")
-    value, more = state.encode(bare, "fitted")
+    parameters, arrays = _encoded(_parameters(estimator), "parameters")
+    values, more = _encoded(bare, "fitted")
     head: Json = {
         "format": FORMAT,
         "class": name,
         "numerics": core_fingerprint.NUMERICS,
         "parameters": parameters,
-        "fitted": value,
+        "fitted": values,
     }
     files = {"model.json": dumps(head), "model.safetensors": tensors.pack(arrays | more), "data.json": dumps(held)}
     report: Any = getattr(estimator, "report_", None)
@@ -98,7 +98,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
     check_format(head["format"], FORMAT, where)
     kind = _class(head["class"], where)
     arrays = tensors.unpack(files["model.safetensors"], where)
-    parameters, bare = state.decode([head["parameters"], head["fitted"]], arrays, where)
+    parameters, bare = _decoded([head["parameters"], head["fitted"]], arrays, where)
     fitted = _joined(bare, loads(files["data.json"], where), where)
     check(str(head["class"]), fitted, where)
     estimator = kind(**_known(parameters, kind, where))
@@ -113,10 +113,10 @@ def fingerprint(estimator: Estimator) -> str:
     that labels came in are left out: the same rows give the same fingerprint as an array, a frame or a file.
     """
     bare, _ = _split(_fitted(estimator))
-    parameters, arrays = state.encode(_parameters(estimator), "parameters")
+    parameters, arrays = _encoded(_parameters(estimator), "parameters")
     arrays |= {name: _as_array(value) for name, value in bare.items() if value is not None}
     seed = getattr(estimator, "seed_", None)
-    return core_fingerprint.fingerprint(_name(estimator), {"all": parameters}, seed, arrays)
+    return core_fingerprint.fingerprint(_name(estimator), parameters, seed, arrays)
 
 
 # -- estimators to plain values ------------------------------------------------------------------------------------
@@ -136,7 +136,12 @@ def _name(estimator: Estimator) -> str:
 
 
 def _fitted(estimator: Estimator) -> dict[str, object]:
-    return dict(sorted(estimator._fitted().items()))
+    fitted = estimator._fitted()
+    if not fitted:
+        from sklearn.exceptions import NotFittedError
+
+        raise NotFittedError(f"This {type(estimator).__name__} instance is not fitted yet: call 'fit' first.")
+    return dict(sorted(fitted.items()))
 
 
 def _parameters(estimator: Estimator) -> dict[str, object]:
@@ -152,6 +157,16 @@ def _constant(value: object) -> object:
     if type(value).__module__.startswith("numpy.random"):
         return None
     return value
+
+
+def _encoded(values: Mapping[str, object], path: str) -> tuple[dict[str, Json], dict[str, Array]]:
+    """Each value as JSON by name, and the arrays of all."""
+    out: dict[str, Json] = {}
+    arrays: dict[str, Array] = {}
+    for name, value in values.items():
+        out[name], more = state.encode(value, f"{path}/{name}")
+        arrays |= more
+    return out, arrays
 
 
 def _split(fitted: Mapping[str, object]) -> tuple[dict[str, object], Json]:
@@ -208,17 +223,25 @@ def _class(name: Json, where: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def _known(parameters: Any, kind: Any, where: str) -> dict[str, Any]:
-    names = kind._get_param_names()
-    if not isinstance(parameters, dict) or not set(parameters) <= set(names):
+def _decoded(groups: list[Json], arrays: Mapping[str, Array], where: str) -> list[dict[str, Any]]:
+    """What `_encoded` was given, several times."""
+    named = [group for group in groups if isinstance(group, dict)]
+    if len(named) < len(groups):
+        raise damaged(where, "no model", "SL5108")
+    values = state.decode([list(group.values()) for group in named], arrays, where)
+    return [dict(zip(group, group_values, strict=True)) for group, group_values in zip(named, values, strict=True)]
+
+
+def _known(parameters: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
+    if not set(parameters) <= set(kind._get_param_names()):
         raise damaged(where, "parameters that the estimator doesn't have", "SL5108")
     return parameters
 
 
-def _joined(bare: Any, held: Json, where: str) -> dict[str, Any]:
+def _joined(bare: dict[str, Any], held: Json, where: str) -> dict[str, Any]:
     """Fitted attributes with the names and containers of the training data."""
     match held:
-        case {"feature_names": names, "dtypes": dict(dtypes), **rest} if not rest and isinstance(bare, dict):
+        case {"feature_names": names, "dtypes": dict(dtypes), **rest} if not rest:
             fitted = {name: _recast(value, dtypes.get(name), where) for name, value in bare.items()}
             if isinstance(names, list) and all(isinstance(name, str) for name in names):
                 return fitted | {NAMES: np.array(names, object)}

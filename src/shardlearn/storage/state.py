@@ -93,6 +93,10 @@ def _encode(value: object, path: str, arrays: dict[str, Array], depth: int) -> J
     def inner(item: object, name: object) -> Json:
         return _encode(item, f"{path}/{name}", arrays, depth + 1)
 
+    def pairs(items: Mapping[Any, object]) -> Json:
+        names = [k if type(k) is str and k.isidentifier() else i for i, k in enumerate(items)]
+        return [[inner(k, f"{i}-key"), inner(v, names[i])] for i, (k, v) in enumerate(items.items())]
+
     match value:
         case None | bool():
             return value
@@ -107,9 +111,9 @@ def _encode(value: object, path: str, arrays: dict[str, Array], depth: int) -> J
             arrays[path] = np.asarray(value)
             return {"$scalar": path} | tensors.describe(arrays[path])
         case dict() if type(value) is dict:
-            return {"$map": [[inner(k, f"{i}k"), inner(v, i)] for i, (k, v) in enumerate(value.items())]}
+            return {"$map": pairs(value)}
         case MappingProxyType():
-            return {"$frozen": [[inner(k, f"{i}k"), inner(v, i)] for i, (k, v) in enumerate(value.items())]}
+            return {"$frozen": pairs(value)}
         case tuple() if type(value) is tuple:
             return [inner(v, i) for i, v in enumerate(value)]
         case list() if type(value) is list:

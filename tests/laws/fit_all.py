@@ -1,0 +1,92 @@
+"""A process of its own that fits everything and prints all fingerprints, and under which settings, as JSON.
+
+python -m tests.laws.fit_all WORKERS
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import threadpoolctl
+from tests.laws.subjects import SOLVED
+from tests.probes.plain import fingerprint
+from tests.probes.registry import fit
+
+import shardlearn
+from shardlearn import kernels
+from shardlearn.engines.pool import PoolEngine
+from shardlearn.engines.room import Room
+from shardlearn.engines.threads import ThreadPool
+from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+
+Array = np.ndarray[Any, Any]
+
+
+def table(n: int, p: int) -> tuple[Array, Array]:
+    """Rows of several blocks, and what they say of y: no BLAS, no transcendental function."""
+    draw = np.random.default_rng(p)
+    X = (draw.random((n, p)) - 0.25) * (1.0 + np.arange(p) % 5)
+    score = np.zeros(n)
+    for t in range(min(p, 9)):
+        score += X[:, t] * (-1) ** t
+    return X, score + draw.random(n)
+
+
+def models() -> Iterator[tuple[str, Any, Any, Array, Array | None]]:
+    """Name, model, X, y, weights."""
+    X, score = table(40_000, 17)
+    weight = np.floor(np.random.default_rng(0).random(40_000) * 4) / 2
+    binary, classes = np.where(score > 0.5, "late", "in time"), np.digitize(score, [-2.0, 0.0, 2.0])
+    wide, wide_score = table(2_500, 400)
+    csr = sp.csr_array(np.where(X > 1.0, X, 0.0))
+    yield "least squares", LinearRegression(), X, score, None
+    yield "least squares, weights, float32", LinearRegression(), X.astype(np.float32), score, weight
+    yield "least squares, two targets", LinearRegression(), X, np.stack([score, weight], axis=1), None
+    yield "least squares, positive", LinearRegression(positive=True), X, score, None
+    yield "least squares, rank", LinearRegression(), np.concatenate([X, X[:, :3]], axis=1), score, None
+    yield "least squares, wide", LinearRegression(), wide, wide_score, None
+    yield "ridge", Ridge(alpha=2.0), X, score, weight
+    yield "ridge, sparse", Ridge(), csr, score, None
+    yield "ridge, wide", Ridge(), wide.astype(np.float32), wide_score, None
+    yield "logistic", LogisticRegression(), X, binary, None
+    yield "logistic, weights, float32", LogisticRegression(), X.astype(np.float32), binary, weight
+    yield "logistic, classes", LogisticRegression(class_weight="balanced"), X, classes, None
+    yield "logistic, sparse", LogisticRegression(), csr, binary, None
+    yield "logistic, wide", LogisticRegression(), wide, wide_score > 0.5, None
+    for solver in ("lbfgs", "newton-cholesky", "gradient-descent"):
+        model = LogisticRegression(solver=solver, tol=1e-2, max_iter=1000)
+        yield f"logistic, {solver}", model, X[:, :6], classes, None
+
+
+def of_models() -> Iterator[tuple[str, str]]:
+    for name, model, X, y, weight in models():
+        yield name, shardlearn.fingerprint(model.fit(X, y, sample_weight=weight))
+        answers = [getattr(model, method)(X) for method in METHODS if hasattr(model, method)]
+        digest = hashlib.sha256(b"".join(np.ascontiguousarray(answer).tobytes() for answer in answers))
+        yield f"{name}, predictions", digest.hexdigest()
+
+
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+
+
+def main(workers: int) -> None:
+    room = Room()
+    engine = PoolEngine("threads", ThreadPool(workers, room), room)
+    found = {f"solver: {name}": fingerprint(fit(probe, engine)[0]) for name, probe in SOLVED.items()}
+    with shardlearn.engine("threads", workers=workers):
+        found |= dict(of_models())
+    features = np._core._multiarray_umath.__cpu_features__
+    pools = threadpoolctl.ThreadpoolController().select(internal_api="openblas").info()
+    blas = [(pool["architecture"], pool["num_threads"]) for pool in pools]
+    settings = {"simd": kernels.simd(), "avx512": features["X86_V4"], "blas": sorted(map(list, blas))}
+    print(json.dumps({"settings": settings, "fingerprints": found}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
