@@ -161,3 +161,16 @@ def test_a_model_is_saved_although_the_rows_kept_aside_can_not_be_measured(call,
     assert "[SL2103]" in done.err
     assert "Ridge saved in m" in done.out
     assert shardlearn.load(tmp_path / "m").coef_.shape == (2,)
+
+
+def test_svmlight_and_text_where_numbers_are_needed(call, data, tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    rows = [f"{int(a + b > 0)} 1:{a} 3:{b}\n" for a, b in draw.normal(size=(300, 2))]
+    (tmp_path / "x.svmlight").write_text("".join(rows))
+    fit = ("fit", "LogisticRegression", "--data", "x.svmlight", "--target", "target", "--out", "m")
+    assert call(*fit).code == 0
+    assert call("evaluate", "m", "--data", "x.svmlight", "--json").json["metrics"]["accuracy"] > 0.95
+    assert call("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,c", "--out", "r").code == 0
+    refused = call("evaluate", "r", "--data", "data", "--target", "carrier")
+    assert refused.code == 1
+    assert "[SL2903]" in refused.err

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pt
 
-from shardlearn import config, storage
+from shardlearn import config, engines, storage
+from shardlearn.core.block import Block
 from shardlearn.core.errors import InputError
-from shardlearn.core.matrix import Array, Floats, Ints
-from shardlearn.data import Source
+from shardlearn.core.events import ignore
+from shardlearn.core.matrix import Array, Ints
+from shardlearn.data import Laid, Source
+from shardlearn.faces.answers import NewData
+from shardlearn.faces.clean import Clean, counted
+from shardlearn.faces.predictions import Method
 from shardlearn.metrics import Classification, ClassScores, Regression, RegressionScores
+from shardlearn.observe import counting
 
 from . import record
 from .flags import Known, Output, Run
-from .opening import followed, running, source_of
+from .opening import running, source_of, told
 from .output import answering
 
 LABELS = {
@@ -58,108 +62,68 @@ def table(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows of which all is known: what is true, their weights, and what the model says (columns)."""
-
-    true: pa.Array
-    weight: Floats | None
-    said: list[Array]
-
-
 def measure(estimator: Any, source: Source, target: str, weight: str | None) -> ClassScores | RegressionScores:
-    """Metrics of an estimator's predictions for a source."""
-    keep = [target] if weight is None else [target, weight]
+    """Metrics of an estimator's predictions for a source, in one pass."""
     known = hasattr(estimator, "classes_")
     found = (estimator.predict_proba if known else estimator.predict)(source)
-    with followed(found, f"{type(estimator).__name__}, evaluating", source) as shown:
-        batches = _batches(shown.batches(keep), source, keep)
+    what = f"{type(estimator).__name__}, evaluating"
+    laid = NewData.of(estimator, source).lay_out(target, weight)
+    if not known and laid.y_kind == "str":
+        raise InputError(f'Column "{target}" holds no numbers.', code="SL2903", found="text", needed="numbers")
+    with counted(laid), answers(laid, found.method, what) as blocks:
         if known:
-            return _classes(batches, estimator.classes_, weight is not None)
-        return _values(batches, target, weight is not None)
+            return _classes(blocks, found.method, estimator.classes_, weight is not None)
+        return _values(blocks, found.method, weight is not None)
 
 
-def _values(batches: Iterator[Batch], target: str, weighted: bool) -> RegressionScores:
+@contextmanager
+def answers(laid: Laid, method: Method, what: str) -> Iterator[Iterator[Block]]:
+    """What the method says for each block, with y and weight; shows where that stands when it takes long."""
+    engine = engines.current()
+    data = engine.open(laid.blocks)
+    try:
+        with counting(what, engine, laid.rows, laid.source.label) as done:
+            yield told(engine.stream(data, Clean(method), emit=ignore), done)
+    finally:
+        engine.close(data)
+
+
+def _values(blocks: Iterator[Block], method: Method, weighted: bool) -> RegressionScores:
     out = Regression(weighted)
-    for batch in batches:
-        out.add(numbers(batch.true, target), batch.said[0].astype(np.float64), batch.weight)
+    for block in blocks:
+        out.add(true(block).astype(np.float64), method.values(block).astype(np.float64), block.weight)
     return out.result()
 
 
-def _classes(batches: Iterator[Batch], classes: Array, weighted: bool) -> ClassScores:
+def _classes(blocks: Iterator[Block], method: Method, classes: Array, weighted: bool) -> ClassScores:
     cache = config.cache_folder()
     out = Classification(len(classes), weighted, None if cache is None else str(cache))
     try:
-        for batch in batches:
-            predicted = codes(pa.array(batch.said[0]), classes)
-            out.add(codes(batch.true, classes), predicted, np.stack(batch.said[1:], axis=1), batch.weight)
+        for block in blocks:
+            predicted = codes(method.columns(block)["prediction"], classes)
+            out.add(codes(true(block), classes), predicted, method.values(block), block.weight)
         return out.result()
     finally:
         out.ranking.close()
 
 
-def _batches(found: Iterator[pa.RecordBatch], source: Source, keep: list[str]) -> Iterator[Batch]:
-    """Predictions with what is true; rows without a target or a weight are refused, or left out with missing="drop"."""
-    for batch in found:
-        known = _known(batch, source, keep)
-        if known is not None:
-            batch = batch.filter(known)
-        weight = numbers(batch.column(1), keep[1]) if len(keep) > 1 else None
-        said = [_array(column) for column in batch.columns[len(keep) :]]
-        yield Batch(batch.column(0), weight, said)
+def true(block: Block) -> Array:
+    """What is known of the rows."""
+    assert block.y is not None
+    return block.y
 
 
-def _known(batch: pa.RecordBatch, source: Source, keep: list[str]) -> pa.Array | None:
-    """Which rows have a target and a weight; None: all of them."""
-    out = None
-    for name, column in zip(keep, batch.columns, strict=False):
-        valid = pc.is_valid(column)
-        if pt.is_floating(column.type):
-            valid = pc.and_(valid, pc.invert(pc.is_nan(column.fill_null(0))))
-        missing = pc.sum(pc.invert(valid)).as_py() or 0
-        if missing and source.spec.missing != "drop":
-            raise InputError(
-                "Input y contains NaN." if name == keep[0] else "Input sample_weight contains NaN.",
-                code="SL2301" if name == keep[0] else "SL2304",
-                where=f'{source.label}, column "{name}"',
-                found="missing values",
-                fix="--missing drop leaves such rows out",
-            )
-        if missing:
-            out = valid if out is None else pc.and_(out, valid)
-    return out
-
-
-def numbers(column: pa.Array, name: str) -> Floats:
-    """A column as float64."""
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pt.is_boolean(column.type):
-        column = column.cast(pa.uint8())
-    if not (pt.is_integer(column.type) or pt.is_floating(column.type) or pt.is_decimal(column.type)):
-        raise InputError(f'Column "{name}" holds no numbers.', code="SL2302", found=str(column.type), needed="numbers")
-    return _array(column.cast(pa.float64(), safe=False))
-
-
-def codes(column: pa.Array, classes: Array) -> Ints:
+def codes(labels: Array, classes: Array) -> Ints:
     """Position of each label among the classes; -1: none of them. 1, 1.0 and True are one label, as in scikit-learn."""
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    known = pa.array(classes.tolist())
-    if pt.is_string(known.type):
-        text = pt.is_string(column.type) or pt.is_large_string(column.type)
-        found = pc.index_in(column.cast(pa.string()), value_set=known) if text else pa.nulls(len(column), pa.int32())
-        return _array(found.fill_null(-1)).astype(np.int64)
-    if pt.is_string(column.type) or pt.is_large_string(column.type):
-        return np.full(len(column), -1, np.int64)
-    if not (pt.is_integer(known.type) and pt.is_integer(column.type)):
-        values, among = numbers(column, "target"), classes.astype(np.float64)
+    text = [array.dtype.kind in "UO" for array in (labels, classes)]
+    if any(text):
+        if not all(text):
+            return np.full(len(labels), -1, np.int64)
+        labels, classes = labels.astype(np.str_), classes.astype(np.str_)
+    elif "f" in (labels.dtype.kind, classes.dtype.kind):
+        labels, classes = labels.astype(np.float64), classes.astype(np.float64)
     else:
-        values, among = _array(column.cast(pa.int64())), classes.astype(np.int64)
-    at = np.minimum(np.searchsorted(among, values), len(among) - 1)
-    return np.where(among[at] == values, at, -1)
-
-
-def _array(column: pa.Array) -> Array:
-    out: Array = column.to_numpy(zero_copy_only=False)
+        labels, classes = labels.astype(np.int64), classes.astype(np.int64)
+    at = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    out: Ints = np.where(classes[at] == labels, at, -1)
     return out

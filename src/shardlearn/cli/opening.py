@@ -47,12 +47,13 @@ def followed(found: Predictions, what: str, source: Source) -> Iterator[Predicti
         @contextmanager
         def stream(keep: Sequence[str]) -> Iterator[Iterator[Block]]:
             with found.stream(keep) as blocks:
-                yield _told(blocks, done)
+                yield told(blocks, done)
 
         yield replace(found, stream=stream)
 
 
-def _told(blocks: Iterator[Block], done: Callable[[int], None]) -> Iterator[Block]:
+def told(blocks: Iterator[Block], done: Callable[[int], None]) -> Iterator[Block]:
+    """The blocks, each counted when the next one is asked for."""
     for block in blocks:
         yield block
         done(block.n)

@@ -153,7 +153,7 @@ class Report:
             "pack": "packing columns into rows",
             "compute": "computing",
             "merge": "merging answers",
-            "waiting": "waiting: workers had nothing to do",
+            "waiting": "waiting for the driver or for other workers",
         }
         return words[phase]
 
