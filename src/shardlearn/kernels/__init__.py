@@ -7,9 +7,9 @@ Every output element is a fixed sequence of IEEE operations that depends on the 
 from __future__ import annotations
 
 try:
-    from shardlearn import _native
+    import shardlearn._native as _native
 except ModuleNotFoundError as error:
-    if error.name not in (None, "shardlearn._native"):
+    if error.name != "shardlearn._native":
         raise
     raise ImportError(
         "shardlearn's compiled kernels (shardlearn._native) are missing: install a wheel, or build them "
