@@ -63,7 +63,7 @@ COVERED := --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
 test: lint
 	$(PY) -m pytest -m "not slow" $(COVERED)
 
-test-all: lint
+test-all: .make/demo lint
 	$(PY) -m pytest --no-skips $(COVERED)
 
 bench: .make/bench

@@ -6,21 +6,38 @@ BENCH_SCALE=0.01 tries it; BENCH_ONLY=logistic runs what has that in its name; B
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+from . import accuracy, leaves, limits, parquet
 from .data import TABLES
-from .race import race
-from .settings import ONLY, REPEATS, SCALE, THREADS, machine
+from .race import Contender, race
+from .settings import DATA, ONLY, REPEATS, SCALE, THREADS, machine
 from .table import HEAD, markdown, race_rows
 
 
 def main() -> None:
     began = time.monotonic()
-    print(f"{machine()}\n{THREADS} threads each, medians of {REPEATS} interleaved runs, rows x {SCALE:g}\n", flush=True)
+    print(f"{machine()}\n{THREADS} threads each, medians of {REPEATS} interleaved runs, rows x {SCALE:g}")
+    if not DATA:
+        print("SHARDLEARN_DATA is not set: without covertype and a9a")
+    print(flush=True)
+    results: list[Contender] = []
     for table in TABLES:
         for task in table.tasks:
             if ONLY in f"{table.name} {task}":
-                print(markdown(HEAD, race_rows(race(task, table))) + "\n", flush=True)
+                found = race(task, table)
+                results += found
+                show(HEAD, race_rows(found))
+    show(limits.HEAD, limits.shares(results) if results else [])
+    for part, name in ((accuracy, "accuracy"), (leaves, "leaves"), (parquet, "parquet")):
+        if ONLY in name:
+            show(part.HEAD, part.table())
     print(f"{(time.monotonic() - began) / 60:.0f} minutes")
+
+
+def show(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if rows:
+        print(markdown(head, rows) + "\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,9 +47,7 @@ def first_act() -> pa.Table:
     late, unknown = pc.sum(table[flights.TARGET]).as_py(), table[flights.TARGET].null_count
     say(f"{table.num_rows:,} flights were to leave New York City in 2013. Late is one that lands more than")
     say(f"{flights.LATE} minutes behind its time: {late:,} did. {unknown:,} were cancelled or landed elsewhere, so")
-    say(
-        "nobody can say whether they were late: their label is missing, and --missing drop leaves them out, with a count."
-    )
+    say("nobody can say whether they were: the label is missing, and --missing drop leaves them out, with a count.")
     say(f"What is known only after landing ({', '.join(flights.AFTER_LANDING)}) is not in the table.")
     say("Here it is as 12 Parquet files, a month each; first a look at January to October:")
     flights.write_months(table, FOLDER / "flights")

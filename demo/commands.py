@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def show(*words: str) -> None:
 
 def ask(*words: str) -> dict:
     """The command's JSON; not shown."""
-    run = subprocess.run([PROGRAM, *words, "--json", "--no-progress"], stdout=subprocess.PIPE, text=True)
+    quiet = {**os.environ, "SHARDLEARN_PROGRESS": "0"}
+    run = subprocess.run([PROGRAM, *words, "--json"], env=quiet, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         raise FailedError(f"shardlearn {shlex.join(words)} ended with code {run.returncode}: {run.stdout}")
     return json.loads(run.stdout)

@@ -1,0 +1,62 @@
+"""What the machine can do at most, by loops of our own, and what share of it the fits reach."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import numpy as np
+
+from shardlearn import _native, kernels
+
+from .peers import US
+from .race import Contender
+from .settings import REPEATS, THREADS
+
+ROUNDS, WORDS = 4_000_000, 1 << 25
+LANES = {"avx512": 8, "avx2": 4, "scalar": 1}
+HEAD = ("share of the machine", "data", "threads", "reached", "of", "share")
+
+
+def peaks(threads: int) -> tuple[float, float]:
+    """Fused multiply-adds in float64 as flops a second, and bytes read a second, of all threads together."""
+    arrays = [np.ones(WORDS) for _ in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        flops = 2 * 12 * LANES[kernels.simd()] * ROUNDS * threads
+        adding = _median(lambda: list(pool.map(_native.peak_flops, [ROUNDS] * threads)))
+        reading = _median(lambda: list(pool.map(_native.peak_read, arrays)))
+    return flops / adding, 8 * WORDS * threads / reading
+
+
+def _median(run) -> float:
+    run()
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - began)
+    return median(times)
+
+
+def shares(results: Sequence[Contender]) -> list[tuple[str, ...]]:
+    """Least squares by its arithmetic (the upper half of the Gram matrix), logistic by the bytes of its passes."""
+    limits = {threads: peaks(threads) for threads in (1, THREADS)}
+    rows = []
+    for c in results:
+        X = c.table.folder / "X.npy"
+        if c.peer.library != US or not c.solved or not c.times or not X.exists():
+            continue
+        n, p = np.load(X, mmap_mode="r").shape
+        flops, read = limits[c.threads]
+        if c.task != "logistic":
+            rows.append(_share(c, n * p * (p + 1) / c.seconds, flops, "GFLOP/s"))
+        elif c.passes:
+            rows.append(_share(c, c.passes * X.stat().st_size / c.seconds, read, "GB/s"))
+    return rows
+
+
+def _share(c: Contender, reached: float, limit: float, unit: str) -> tuple[str, ...]:
+    figures = (f"{reached / 1e9:.1f} {unit}", f"{limit / 1e9:.1f}", f"{reached / limit:.0%}")
+    return (c.task, c.table.name, str(c.threads), *figures)
