@@ -112,11 +112,12 @@ def fingerprint(estimator: Estimator) -> str:
     Equal for equal models, whatever engine, workers, files or machine computed them. Feature names and the container
     that labels came in are left out: the same rows give the same fingerprint as an array, a frame or a file.
     """
+    name = _name(estimator)
     bare, _ = _split(_fitted(estimator))
     parameters, arrays = _encoded(_parameters(estimator), "parameters")
     arrays |= {name: _as_array(value) for name, value in bare.items() if value is not None}
     seed = getattr(estimator, "seed_", None)
-    return core_fingerprint.fingerprint(_name(estimator), parameters, seed, arrays)
+    return core_fingerprint.fingerprint(name, parameters, seed, arrays)
 
 
 # -- estimators to plain values ------------------------------------------------------------------------------------
