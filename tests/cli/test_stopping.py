@@ -2,56 +2,95 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import shardlearn
 
-from .conftest import COMMAND, ENV
+from .conftest import ENV
 
-ENDLESS = (  # rounds of about a millisecond, far from their end
+FIT = (
     *("fit", "LogisticRegression", "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m"),
-    *("--set", "solver=gradient-descent", "--set", "tol=0", "--set", "max_iter=1000000000", "--set", "verbose=1"),
+    *("--set", "solver=gradient-descent", "--set", "tol=0", "--set", "max_iter=1000000"),
 )
-DEAF = "from shardlearn.observe import stop; stop.requested = lambda: False; from shardlearn.cli import main; main()"
+# The program, whose fits wait for a line on stdin after the sixth round, and show themselves from the start.
+HELD = """
+import os, sys
+from shardlearn.observe import watching
+plain = watching.Watch.after
+def after(self, state=None):
+    if self.report().rounds == 6:
+        os.write(2, b"held\\n")
+        sys.stdin.readline()
+    return plain(self, state)
+watching.Watch.after, watching.QUIET = after, 0.0
+from shardlearn.cli import main
+main()
+"""
+# The program, whose predictions wait after the first rows are written.
+SLOW = """
+import sys
+from shardlearn.linear_model import LogisticRegression
+from shardlearn.faces import tables
+whole = tables._row_groups
+def slow(batches):
+    for table in whole(batches):
+        yield table
+        print("held", file=sys.stderr, flush=True)
+        sys.stdin.readline()
+tables._row_groups = slow
+from shardlearn.cli import main
+main()
+"""
 
 
 class Running:
-    """A program whose stderr is read line by line."""
+    """A program that waits for us, and what it said on stderr so far."""
 
-    def __init__(self, command: list[str], folder: Path) -> None:
+    def __init__(self, script: str, arguments: tuple[str, ...], folder: Path, stderr: int) -> None:
         self.process = subprocess.Popen(
-            command, cwd=folder, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, *arguments],
+            cwd=folder,
+            env=ENV | {"TERM": "xterm", "COLUMNS": "100"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         )
+        self.err = b""
 
-    def until(self, words: str) -> None:
-        for line in self.process.stderr:
-            if words in line:
-                return
-        raise AssertionError(f"{words!r} never came")
+    def until(self, words: bytes, source: int | None = None) -> None:
+        source = self.process.stderr.fileno() if source is None else source
+        while words not in self.err:
+            part = os.read(source, 65536)
+            assert part, self.err
+            self.err += part
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=60)
-        return self.process.returncode, out, err
+        out, err = self.process.communicate(b"\n", timeout=60)
+        return self.process.returncode, out.decode(), (self.err + (err or b"")).decode()
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path) -> Iterator[object]:
     running = []
 
-    def run(*command: str) -> Running:
-        running.append(Running(list(command), tmp_path))
+    def run(script: str, *arguments: str, stderr: int = subprocess.PIPE) -> Running:
+        running.append(Running(script, arguments, tmp_path, stderr))
         return running[-1]
 
     yield run
     for one in running:
-        one.process.kill()
-        one.process.communicate()
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            one.process.kill()
+            one.process.communicate()
 
 
 def left_over(folder: Path) -> list[str]:
@@ -60,26 +99,26 @@ def left_over(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_once_saves_the_model_of_the_last_whole_round(start, data, tmp_path, number) -> None:
-    fit = start(*COMMAND, *ENDLESS, "--json")
-    fit.until("round 6/")
+    fit = start(HELD, *FIT, "--json", "--holdout", "0.1")
+    fit.until(b"held\n")
     fit.process.send_signal(number)
+    fit.until(b"stopping at the end of this round")
     code, out, err = fit.end()
     assert code == 130, err
-    assert "stopping at the end of this round" in err
     assert "Traceback" not in err
     answer = json.loads(out)
     assert answer["exit"] == 130
-    assert answer["report"]["status"] == "interrupted"
-    assert answer["report"]["rounds"] >= 5
+    assert (answer["report"]["status"], answer["report"]["rounds"]) == ("interrupted", 6)
+    assert "holdout" not in answer
     assert shardlearn.fingerprint(shardlearn.load(tmp_path / "m")) == answer["fingerprint"]
     assert not left_over(tmp_path)
 
 
 def test_twice_exits_at_once_and_writes_nothing(start, data, tmp_path) -> None:
-    fit = start(sys.executable, "-c", DEAF, *ENDLESS)
-    fit.until("round 3/")
+    fit = start(HELD, *FIT)
+    fit.until(b"held\n")
     fit.process.send_signal(signal.SIGINT)
-    fit.until("stopping at the end of this round")
+    fit.until(b"stopping at the end of this round")
     fit.process.send_signal(signal.SIGINT)
     code, out, err = fit.end()
     assert code == 130, err
@@ -89,39 +128,41 @@ def test_twice_exits_at_once_and_writes_nothing(start, data, tmp_path) -> None:
     assert not left_over(tmp_path)
 
 
-SLOW = """
-import sys
-from shardlearn.linear_model import LogisticRegression
-from shardlearn.faces import tables
-whole = tables._row_groups
-def slow(batches):
-    for table in whole(batches):
-        yield table
-        print("one was written", file=sys.stderr, flush=True)
-        sys.stdin.read()
-tables._row_groups = slow
-from shardlearn.cli import main
-main()
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_prediction_that_is_interrupted_leaves_nothing(call, data, tmp_path, number) -> None:
+def test_a_prediction_that_is_interrupted_leaves_nothing(call, start, data, tmp_path) -> None:
     fit = ("fit", "LogisticRegression", "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m")
     assert call(*fit).code == 0
-    command = [sys.executable, "-c", SLOW, "predict", "m", "--data", "data", "--out", "scores"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stderr:
-            if "one was written" in line:
-                break
-        process.send_signal(number)
-        err = process.stderr.read()
-        assert process.wait(60) == 130, err
+    predict = start(SLOW, "predict", "m", "--data", "data", "--out", "scores")
+    predict.until(b"held\n")
+    predict.process.send_signal(signal.SIGTERM)
+    code, out, err = predict.end()
+    assert code == 130, err
+    assert out == ""
     assert "interrupted: nothing was written" in err
     assert not (tmp_path / "scores").exists()
     assert not left_over(tmp_path)
+
+
+def test_on_a_terminal_one_block_is_drawn_and_taken_away(start, data, tmp_path) -> None:
+    ours, theirs = os.openpty()
+    fit = start(HELD, *FIT, stderr=theirs)
+    os.close(theirs)
+    fit.until(b"held\r\n", ours)
+    fit.process.send_signal(signal.SIGINT)
+    fit.process.stdin.write(b"\n")
+    fit.process.stdin.flush()
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more ends with an error
+        while part := os.read(ours, 65536):
+            fit.err += part
+    os.close(ours)
+    code, out, seen = fit.end()
+    assert code == 130, seen
+    assert "LogisticRegression saved in m" in out
+    assert "3,000 rows x 3" in seen
+    assert "again to exit at once" not in seen
+    last = seen.rindex("━")
+    assert "\x1b[2K" in seen[last:]  # the block is wiped
+    assert "\x1b[?25h" in seen[last:]  # the cursor is back
+    assert "LogisticRegression: interrupted after 6 rounds" in seen[last:]
 
 
 def test_handlers_are_as_before(call, data) -> None:

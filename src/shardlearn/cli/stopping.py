@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from shardlearn.observe import stop
+from shardlearn.observe.progress import live_block
 
 NOTE = b"\nstopping at the end of this round; Ctrl-C again to exit at once\n"
 
@@ -26,7 +27,8 @@ class Signals:
         self.times += 1
         if self.times == 1:
             stop.request()
-            os.write(sys.stderr.fileno(), NOTE)  # no buffer, no lock: a handler may run in the middle of a print
+            if not live_block():  # which says so itself
+                os.write(sys.stderr.fileno(), NOTE)  # no buffer, no lock: a handler may run in the middle of a print
             return
         signal.default_int_handler(number, frame)
 

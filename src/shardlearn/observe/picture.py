@@ -34,6 +34,7 @@ class Picture:
     first_gradient: float | None = None
     loss_change: float | None = None
     solved: bool = False
+    stopping: bool = False  # somebody asked for the end after this round
     furthest: float = 0.0
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -114,6 +115,8 @@ class Picture:
         if self.rounds == 0 and self.passes == 0:
             return "reading"
         now = self.rounds + (not self.solved)
+        if self.stopping:
+            return f"stopping after round {now}"
         return f"round {now}/~{max(self.expected, now)}"
 
     def details(self, now: float, added: int | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
@@ -13,6 +14,7 @@ from typing import IO, Protocol
 
 from shardlearn.core.events import Event, FitFinished, Notice, RoundFinished
 
+from . import stop
 from .memory import Peak
 from .picture import Picture
 from .report import Report
@@ -23,6 +25,7 @@ LINE_SHARE, LINE_SECONDS = 0.1, 30.0  # a plain line each so much
 
 _MAIN = os.getpid()
 _slot = Lock()  # held by the one fit that may show something
+_live = threading.Event()  # a live block is on the screen
 
 
 class Screen(Protocol):
@@ -89,6 +92,7 @@ class Progress:
         self._drawn = now
         if self._open is None:
             self._open = self.screen()
+        self.picture.stopping = stop.requested()
         self._open.draw(self.picture, now, self.peak.added_now)
 
     @property
@@ -100,6 +104,7 @@ class Progress:
         """Take the live block away."""
         if self._open is not None:
             self._open.close()
+            _live.clear()
 
 
 def summary(report: Report) -> str:
@@ -112,6 +117,11 @@ def summary(report: Report) -> str:
 def in_main_process() -> bool:
     """Not in a worker of joblib or multiprocessing, not in a forked child."""
     return os.getpid() == _MAIN and multiprocessing.current_process().name == "MainProcess"
+
+
+def live_block() -> bool:
+    """Whether a live block is on the screen, which other lines would tear."""
+    return _live.is_set()
 
 
 def take_slot() -> bool:
@@ -130,5 +140,6 @@ def to_stderr(every_round: bool) -> Screen:
         from .live import Live, able
 
         if able():
+            _live.set()
             return Live()
     return Lines(sys.stderr, every_round)
