@@ -158,8 +158,7 @@ def open_csv(files: tuple[File, ...], name: str, spec: Spec) -> CsvSource:
     try:
         with ThreadPoolExecutor(max(1, min(len(os.sched_getaffinity(0)), len(files), 8))) as pool:
             indexes = tuple(pool.map(lambda at: _index(at[1], room, at[0]), enumerate(files)))
-        needed = None if spec.columns is None else set(spec.columns)
-        found = one_schema([index.schema for index in indexes], [file.shown for file in files], needed)
+        found = one_schema([index.schema for index in indexes], [file.shown for file in files])
     except BaseException:
         if room is not None:
             room.close()

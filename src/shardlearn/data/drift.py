@@ -1,43 +1,38 @@
-"""One schema from those of several files, or the two files that do not go together."""
+"""One schema from those of several files, with the columns on which they do not agree."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
-from . import kinds, refusals
-from .schema import Column, Schema
+from . import kinds
+from .schema import Drift, Schema
 
 NOWHERE = "no such column"
 
 
-def one_schema(schemas: Sequence[Schema], names: Sequence[str], needed: Container[str] | None) -> Schema:
+def one_schema(schemas: Sequence[Schema], names: Sequence[str]) -> Schema:
     """The columns of the first file, each of the kind that all files hold together.
 
-    `needed` are the columns that matter; None: all of them, and then a later file must not have others either.
+    Files are read by the names of columns, in whatever order each has them. A column on which files do not agree, or
+    that only some have, is a drift: an error where it is used, and none where it is not.
     """
     whole = {column.name: column for column in schemas[0].columns}
     holder = dict.fromkeys(whole, names[0])  # the first file that holds a column's kind
+    drifts: dict[str, Drift] = {}
     for schema, name in zip(schemas[1:], names[1:], strict=True):
         if schema == schemas[0]:
             continue
         here = schema.by_name()
         for column in list(whole.values()):
-            if needed is not None and column.name not in needed:
-                continue
-            other = here.get(column.name)
-            if other is None:
-                raise refusals.drifted(column.name, (names[0], column.kind.value), (name, NOWHERE))
-            both = kinds.together(column, other)
+            first, other = (holder[column.name], column.kind.value), here.get(column.name)
+            both = None if other is None else kinds.together(column, other)
             if both is None:
-                raise refusals.drifted(column.name, (holder[column.name], column.kind.value), (name, other.kind.value))
-            if both is not column:
+                kind = NOWHERE if other is None else other.kind.value
+                drifts.setdefault(column.name, Drift(column.name, first, (name, kind)))
+            elif both is not column:
                 whole[column.name], holder[column.name] = both, name
-        if needed is None:
-            _no_others(here, whole, names[0], name)
-    return Schema(tuple(whole[column.name] for column in schemas[0].columns))
-
-
-def _no_others(here: dict[str, Column], whole: dict[str, Column], first: str, name: str) -> None:
-    for column in here.values():
-        if column.name not in whole:
-            raise refusals.drifted(column.name, (first, NOWHERE), (name, column.kind.value))
+        for column in here.values():
+            if column.name not in whole:
+                there = (name, column.kind.value)
+                drifts.setdefault(column.name, Drift(column.name, (names[0], NOWHERE), there))
+    return Schema(tuple(whole[column.name] for column in schemas[0].columns), drifts=tuple(drifts.values()))

@@ -13,7 +13,7 @@ from shardlearn.core.events import ignore
 from shardlearn.core.matrix import Ints
 from shardlearn.statistics.survey import Bad, Survey
 
-from . import kinds, scan
+from . import kinds, refusals, scan
 from .layout import Laid, lay_out, merged
 from .schema import HUGE, Column
 from .source import Source
@@ -132,7 +132,7 @@ def _layable(source: Source, target: str | None, weight: str | None, spec: Spec)
         reasons += found
         kept = None if spec.columns is None else [name for name in spec.columns if name not in out]
         spec = replace(spec, columns=kept, drop_columns=(*spec.drop_columns, *out))
-        known = set(source.schema.names)
+        known = {*source.schema.names, *(drift.column for drift in source.schema.drifts)}
         spec = replace(spec, drop_columns=tuple(name for name in spec.drop_columns if name in known))
         twice = set(source.schema.duplicates())
         if twice:
@@ -162,10 +162,18 @@ def _refused(source: Source, aside: tuple[str | None, str | None], spec: Spec) -
         code = "SL2108" if kind == HUGE else "SL2105" if kind in ("string", "category") else "SL2106"
         names = [column.name for column in columns]
         reasons.append(Reason(code, text, _listed(names), _drop(names)))
+    out = [column.name for columns in groups.values() for column in columns]
+    for drift in schema.drifts:
+        if drift.column in asked or (spec.columns is None and drift.column not in schema.names):
+            if drift.column in spec.drop_columns:
+                continue
+            error = refusals.drifted(drift)
+            reasons.append(Reason(error.code, error.first, f"{error.where}: {error.found}", _drop([drift.column])))
+            out.append(drift.column)
     twice = [name for name in schema.duplicates() if name in asked]
     if twice:
         reasons.append(Reason("SL2102", "Column names are not unique", _listed(twice), _drop(twice)))
-    return reasons, [column.name for columns in groups.values() for column in columns]
+    return reasons, out
 
 
 def _listed(names: Sequence[str]) -> str:

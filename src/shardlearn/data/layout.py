@@ -132,10 +132,11 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
     from .strips import unpacked
     from .table_blocks import TableBlocks
 
-    roles = assign(source, y, sample_weight, spec)
-    n, p = source.count(), len(roles.features)
+    n, named = source.count(), [name for name in (y, sample_weight) if isinstance(name, str)]
     if n == 0:
-        raise refusals.no_rows((0, p), source.label)
+        raise refusals.no_rows((0, source.schema.n_columns - len(named)), source.label)
+    roles = assign(source, y, sample_weight, spec)
+    p = len(roles.features)
     labels = None if y is None or roles.target is not None else target.as_target(y)
     if labels is not None and len(labels) != n:
         raise refusals.other_lengths([n, len(labels)])

@@ -120,8 +120,7 @@ def open_parquet(files: tuple[File, ...], name: str, spec: Spec) -> ParquetSourc
                 schema = schema.append(pa.field(key, pa.scalar(value).type))
         footers.append(footer)
         schemas.append(kinds.columns_of(schema))
-    needed = None if spec.columns is None else set(spec.columns)
-    found = one_schema(schemas, [file.shown for file in files], needed)
+    found = one_schema(schemas, [file.shown for file in files])
     return ParquetSource(tuple(footers), found, tuple(constants), name, spec)
 
 

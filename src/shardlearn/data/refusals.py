@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from shardlearn.core.errors import InputError, InputTypeError, SourceChangedError
 
+from .schema import Drift
+
 SHOWN = 5
 RESHAPE = (
     "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
@@ -137,8 +139,9 @@ def integer_too_large(what: str, found: str, fix: str, where: str = "") -> Input
 
 def unknown_names(missing: Sequence[str], known: Sequence[str], where: str, what: str = "columns") -> InputError:
     """Names that the data lacks, with those that look like them."""
-    close = {name: difflib.get_close_matches(name, known, 1, 0.6) for name in missing[:SHOWN]}
-    meant = [f'"{match[0]}" for "{name}"' for name, match in close.items() if match]
+    folded = {name.casefold(): name for name in reversed(known)}
+    close = {name: difflib.get_close_matches(name.casefold(), folded, 1, 0.6) for name in missing[:SHOWN]}
+    meant = [f'"{folded[match[0]]}" for "{name}"' for name, match in close.items() if match]
     return InputError(
         f"{what[0].upper()}{what[1:]} not found in the data: {listed(missing)}",
         code="SL2101",
@@ -171,15 +174,16 @@ def refused_kind(columns: Sequence[str], kind: str, where: str, fix: str) -> Inp
     )
 
 
-def drifted(column: str, first: tuple[str, str], other: tuple[str, str]) -> InputError:
+def drifted(drift: Drift) -> InputError:
     """One column that two files hold as kinds that do not go together."""
+    first, other = drift.first, drift.other
     return InputError(
-        f'The files do not agree on column "{column}".',
+        f'The files do not agree on column "{drift.column}".',
         code="SL2107",
         where=f"{first[0]} and {other[0]}",
         found=f"{first[1]} in the first, {other[1]} in the second",
         needed="one kind of values in all files",
-        fix=f'mend the file, or leave the column out (columns=, --drop-columns "{column}")',
+        fix=f'mend the file, or leave the column out (columns=, --drop-columns "{drift.column}")',
     )
 
 
@@ -213,8 +217,8 @@ def ragged(path: str, row: int, found: int, needed: int, total: int) -> InputErr
         f"Can't read {path}: rows with another number of fields than the header",
         code="SL2204",
         where=f"{path}, row {row:,}" + (f" ({total:,} such rows)" if total > 1 else ""),
-        found=f"{found:,} fields",
-        needed=f"{needed:,} fields",
+        found=f"{found:,} field{'s' if found != 1 else ''}",
+        needed=f"{needed:,} field{'s' if needed != 1 else ''}",
         fix="mend the row; a field that holds the separator must be quoted",
     )
 

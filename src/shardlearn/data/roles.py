@@ -47,7 +47,9 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
     _must_know(aside, schema, where, "column")
     _must_know(spec.keep, schema, where, "columns to keep")
     names = _feature_names(schema, where, aside, spec)
-    twice = [name for name in schema.duplicates() if name in {*names, *aside, *spec.keep}]
+    used = {*names, *aside, *spec.keep}
+    _must_agree(schema, used, spec)
+    twice = [name for name in schema.duplicates() if name in used]
     if twice:
         raise refusals.duplicate_names(twice, where)
     if not names:
@@ -59,7 +61,6 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
         _must_be_numbers([by_name[weight]], where, "weight")
     if target is not None:
         _must_be_labels(by_name[target], where)
-    used = {*names, *aside, *spec.keep}
     return Roles(
         features,
         None if target is None else by_name[target],
@@ -81,8 +82,18 @@ def _feature_names(schema: Schema, where: str, aside: Sequence[str], spec: Spec)
         if twice:
             raise refusals.duplicate_names(twice, "columns=")
         return [name for name in spec.columns if name not in out]
-    _must_know(spec.drop_columns, schema, where, "columns to drop")
+    drifting = {drift.column for drift in schema.drifts}
+    _must_know([name for name in spec.drop_columns if name not in drifting], schema, where, "columns to drop")
     return [name for name in schema.names if name not in out]
+
+
+def _must_agree(schema: Schema, used: set[str], spec: Spec) -> None:
+    """Columns that are used must be the same in all files; where all are, no file may have more of them."""
+    everything = spec.columns is None and spec.fitted is None
+    for drift in schema.drifts:
+        more = drift.column not in schema.names and drift.column not in spec.drop_columns
+        if drift.column in used or (everything and more):
+            raise refusals.drifted(drift)
 
 
 def _must_know(names: Sequence[str], schema: Schema, where: str, what: str) -> None:

@@ -39,12 +39,22 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """A column that two files hold as kinds that do not go together; one of them may lack it."""
+
+    column: str
+    first: tuple[str, str]  # file and kind
+    other: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """The columns of a table in their order, or for a matrix its width and dtype."""
 
     columns: tuple[Column, ...] = ()
     width: int = 0  # of a matrix; its columns have no names
     dtype: str = ""  # of a matrix, as it is held
+    drifts: tuple[Drift, ...] = ()  # refused where such a column is used
 
     @property
     def is_matrix(self) -> bool:

@@ -31,14 +31,13 @@ def from_stream(data: Any, spec: Spec) -> Source:
 def from_dataset(data: Any, spec: Spec) -> Source:
     """A pyarrow dataset: its files where it is just those, else whatever it gives, by way of the disk cache."""
     names = tuple(data.schema.names)
-    asked = spec if spec.columns is not None else replace(spec, columns=names)
     kind, paths = _local_files(data)
     files, name = tuple(stat(path) for path in paths), f"dataset of {len(paths):,} {kind} files"
     source: ParquetSource | CsvSource | None = None
     if kind == "Parquet":
-        source = open_parquet(files, name, asked)
+        source = open_parquet(files, name, spec)
     elif kind == "CSV":
-        source = open_csv(files, name, asked)
+        source = open_csv(files, name, spec)
     if source is not None and set(names) <= set(source.schema.names):
         own = source.schema.by_name()
         return replace(source, found=replace(source.schema, columns=tuple(own[n] for n in names)), spec=spec)
