@@ -1,0 +1,121 @@
+"""R4 and R6: a real process that is killed, or whose disk fails or is full, at every system call of a save."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from tests.storage.saving import NEW, OLD
+
+from shardlearn.core.errors import StorageError
+from shardlearn.storage import atomic
+from shardlearn.storage.checkpoints import Checkpoints
+
+CALLS = "openat,flock,write,fsync,renameat,unlinkat,close"
+SAVING = [sys.executable, "-B", "-m", "tests.storage.saving"]
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+
+
+def traced(log, folder, *inject):
+    """Exit code of a save under strace, and the lines of its log between begin and end."""
+    command = ["strace", "-f", "-o", log, "-e", f"trace={CALLS}", *inject, *SAVING, folder]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    lines = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
+    begin = next(i for i, line in enumerate(lines) if 'write(1, "begin' in line)
+    return done.returncode, lines, begin
+
+
+def calls(lines, begin):
+    """(name, how many of that name before it) of each call of the save."""
+    seen, out = Counter(), []
+    for i, line in enumerate(lines):
+        found = re.match(r"(\w+)\(", line)
+        if found is None:
+            continue
+        seen[found[1]] += 1
+        if i > begin + 1 and 'write(1, "end' not in line:
+            out.append((found[1], seen[found[1]]))
+        elif i > begin + 1:
+            return out
+    return out
+
+
+@needs_strace
+def test_the_order_on_the_log(tmp_path):
+    """Written, flushed, renamed, and then the folder is flushed; the manifest last; old files after it."""
+    atomic.write_folder(tmp_path / "m", "model", OLD, overwrite=False)
+    code, lines, begin = traced(tmp_path / "log", tmp_path / "m")
+    assert code == 0
+    inside = [line for line in lines[begin + 2 :] if not line.startswith("close")]
+    renames = [i for i, line in enumerate(inside) if line.startswith("renameat")]
+    for i in renames:
+        folder = re.match(r"renameat\((\d+)", inside[i])[1]
+        written = re.match(r"write\((\d+)", inside[i - 2])[1]
+        assert inside[i - 1].startswith(f"fsync({written})")
+        assert inside[i + 1].startswith(f"fsync({folder})")
+        assert written != folder
+    assert "MANIFEST.json" in inside[renames[-1]]
+    assert all(i > renames[-1] for i, line in enumerate(inside) if line.startswith("unlinkat"))
+    assert len(renames) == 3
+
+
+@pytest.mark.slow
+@needs_strace
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO"])
+def test_a_fault_at_every_call(tmp_path, fault):
+    """The folder holds the old model or the new one, never anything else; and saving again succeeds."""
+    atomic.write_folder(tmp_path / "count", "model", OLD, overwrite=False)
+    _, lines, begin = traced(tmp_path / "log", tmp_path / "count")
+    outcomes, points = Counter(), calls(lines, begin)
+    assert len(points) > 20
+    for k, (name, when) in enumerate(points):
+        folder = tmp_path / str(k)
+        atomic.write_folder(folder, "model", OLD, overwrite=False)
+        code, lines, _ = traced(tmp_path / "log", folder, "-e", f"inject={name}:{fault}:when={when}")
+        assert fired(code, lines, fault), (name, when)
+        found = atomic.read_folder(folder, "model")
+        assert found in (OLD, NEW), (name, when)
+        assert found == NEW or code != 0
+        outcomes[found == NEW] += 1
+        atomic.write_folder(folder, "model", NEW, overwrite=True)
+        assert atomic.read_folder(folder, "model") == NEW
+        assert len(os.listdir(folder)) == 3
+    assert set(outcomes) == {True, False}
+
+
+def fired(code, lines, fault):
+    """Whether the fault really happened."""
+    if fault == "signal=KILL":
+        return code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    return any("(INJECTED)" in line for line in lines)
+
+
+def more_and_more(kept):
+    for i in range(1, 9):
+        kept.save((i, np.zeros(20_000 + 9_000 * i)))
+
+
+@pytest.mark.slow
+@needs_root
+def test_a_disk_of_one_megabyte(tmp_path):
+    """Checkpoints until it is full: the last one is whole, and after space is freed it goes on."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
+    try:
+        kept = Checkpoints(tmp_path / "c", {"data": "stamp"})
+        (tmp_path / "other").write_bytes(bytes(600_000))
+        kept.save((0, np.zeros(20_000)))
+        with pytest.raises(StorageError, match="ENOSPC"):
+            more_and_more(kept)
+        last = kept.newest()[0]
+        assert last < 8
+        (tmp_path / "other").unlink()
+        kept.save((last + 1, np.zeros(20_000)))
+        assert kept.newest()[0] == last + 1
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
