@@ -63,33 +63,62 @@ inline i64 cholesky(const double* a, double* l, i64 p) {
     return failed;
 }
 
-// P A P^T = L L^T with the largest pivot first (ties: the smallest index); stops at a pivot not above tol.
+constexpr i64 PIVOTS = 64;  // columns between two updates of the whole matrix
+
+struct Pivoting {
+    i64 p;
+    i64* order;    // the pivots, then the other indices, ascending
+    double* rest;  // what is left of the diagonal
+    double* s;     // the lower triangle, up to the last whole block of columns
+    double* rows;  // rows[k][i]: column k of L, by original index
+};
+
+// Moves the largest remaining pivot to the front (ties: the smallest index), unless it isn't above tol: then -1.
+inline i64 next_pivot(const Pivoting& m, i64 rank, double tol) {
+    i64 best = rank;
+    for (i64 i = rank + 1; i < m.p; ++i)
+        if (m.rest[m.order[i]] > m.rest[m.order[best]]) best = i;
+    i64 pivot = m.order[best];
+    if (!(m.rest[pivot] > tol)) return -1;
+    for (i64 i = best; i > rank; --i) m.order[i] = m.order[i - 1];
+    m.order[rank] = pivot;
+    return pivot;
+}
+
+// Column `rank` of L, from s and the columns since `start`.
+inline void pivot_column(const Pivoting& m, i64 start, i64 rank, i64 pivot) {
+    i64 p = m.p;
+    double *column = m.rows + rank * p, root = __builtin_sqrt(m.rest[pivot]);
+    for (i64 i = 0; i < p; ++i) column[i] = i < pivot ? m.s[pivot * p + i] : m.s[i * p + pivot];
+    for (i64 k = start; k < rank; ++k) row_minus(m.rows[k * p + pivot], m.rows + k * p, column, p);
+    row_divide(root, column, p);
+    for (i64 c = 0; c < rank; ++c) column[m.order[c]] = 0.0;
+    for (i64 c = rank + 1; c < p; ++c) {
+        i64 i = m.order[c];
+        m.rest[i] = fnma(column[i], column[i], m.rest[i]);
+    }
+    column[pivot] = root;
+}
+
+// P A P^T = L L^T from the upper triangle of a; stops at a pivot not above tol.
 inline i64 pivoted_cholesky(const double* a, double* l, i64* order, i64 p, double tol) {
-    double* rest = scratch(FREE_2, p);       // what is left of the diagonal
-    double* rows = scratch(FREE_3, p * p);   // rows[k][i]: column k of L, by original index
-    for (i64 i = 0; i < p; ++i) rest[i] = a[i * p + i], order[i] = i;
-    i64 rank = 0;
+    Pivoting m = {p, order, scratch(FREE_2, p), scratch(FREE_3, p * p), scratch(FREE_4, p * p)};
+    for (i64 i = 0; i < p; ++i) m.rest[i] = a[i * p + i], order[i] = i;
+    for (i64 i = 0; i < p; ++i)
+        for (i64 j = i; j < p; ++j) m.s[j * p + i] = a[i * p + j];
+    i64 rank = 0, start = 0;
     for (; rank < p; ++rank) {
-        i64 best = rank;
-        for (i64 i = rank + 1; i < p; ++i)
-            if (rest[order[i]] > rest[order[best]]) best = i;
-        i64 pivot = order[best];
-        if (!(rest[pivot] > tol)) break;
-        for (i64 i = best; i > rank; --i) order[i] = order[i - 1];  // the others stay ascending
-        order[rank] = pivot;
-        double root = __builtin_sqrt(rest[pivot]);
-        for (i64 c = rank + 1; c < p; ++c) {
-            i64 i = order[c];
-            double s = i < pivot ? a[i * p + pivot] : a[pivot * p + i];
-            for (i64 k = 0; k < rank; ++k) s = fnma(rows[k * p + i], rows[k * p + pivot], s);
-            s = s / root;
-            rows[rank * p + i] = s;
-            rest[i] = fnma(s, s, rest[i]);
+        if (rank - start == PIVOTS) {
+            const double* block = m.rows + start * p;
+            gemm<true>({block, 1, p}, {block, p, 1}, PIVOTS, {m.s, p, p, p, true});
+            start = rank;
         }
-        rows[rank * p + pivot] = root;
+        i64 pivot = next_pivot(m, rank, tol);
+        if (pivot < 0) break;
+        pivot_column(m, start, rank, pivot);
     }
     for (i64 i = 0; i < p; ++i)
-        for (i64 k = 0; k < p; ++k) l[i * p + k] = k < rank && k <= i ? rows[k * p + order[i]] : 0.0;
+        for (i64 k = 0; k < p; ++k) l[i * p + k] = k < rank && k <= i ? m.rows[k * p + order[i]] : 0.0;
     return rank;
 }
 

@@ -29,17 +29,17 @@ SL_INLINE i64 tile_rows(const Dense<T, PIVOT>& x) {
     while (rows > LANES && rows * x.p * static_cast<i64>(sizeof(T)) > NEAR) rows /= 2;
     return rows;
 }
-template <class T>
-SL_INLINE i64 tile_rows(const Sparse<T>&) {
+template <class X>
+SL_INLINE i64 tile_rows(const X&) {  // sparse
     return TILE;
 }
 
 template <class X>
 inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSums& out) {
-    i64 k = m.k, p = x.p, y_columns = target_columns(t.loss, k);
+    i64 k = m.k, y_columns = target_columns(t.loss, k);
     GlmTile tile;
     tile.z = scratch(1, k * TILE), tile.target = scratch(2, k * TILE);
-    double *part = zeros(0, k * p), *part_b = zeros(3, k);
+    double *part = zeros(0, part_size(x, k)), *part_b = zeros(3, k);
     LaneSum loss = {};
     i64 step = tile_rows(x);
     for (i64 i = 0; i < n; i += step) {
@@ -54,16 +54,17 @@ inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSum
             for (i64 r = 0; r < rows; ++r) part_b[q] += tile.z[q * TILE + r];
         if ((i + step) % SUB_LEAF == 0 || i + step >= n) {
             i64 start = i / SUB_LEAF * SUB_LEAF;
-            for (i64 q = 0; q < k; ++q) flush_touched(x.from(start), i + rows - start, part + q * p, out.grad + q * p);
+            flush_all(x.from(start), i + rows - start, k, part, out.grad);
             flush(part_b, out.grad_b, k);
         }
     }
+    finish(x, part, out.grad);
     loss.total(out.loss_hi, out.loss_lo);
 }
 
 inline void glm_sums(const Rows& x, const Model& m, const Targets& t, GlmSums& out) {
     out.weight_sum = weight_total(t.weight, x.n, 0.0);
-    with_rows(x, m.pivot, [&](auto rows) { glm_pass(rows, x.n, m, t, out); });
+    with_model(x, m.pivot, m.w, m.k, [&](auto rows) { glm_pass(rows, x.n, m, t, out); });
 }
 
 }  // namespace shardlearn::SHARDLEARN_ISA
