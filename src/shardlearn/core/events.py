@@ -67,6 +67,18 @@ class PassStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PassPlanned(Event):
+    """Bytes that a pass takes at most, by what they are for, and what is left for caches; worked out before reading."""
+
+    readers: int
+    workers: int
+    reading: int
+    blocks: int
+    answers: int
+    room: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PieceFinished(Event):
     """A range of blocks has been answered."""
 
