@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import MemoryLimitError
+from shardlearn.core.events import PassPlanned
 from shardlearn.core.grid import Grid
 from shardlearn.core.rows import Ids, Range, Rows
 
@@ -17,6 +18,7 @@ from .rounds import Piece
 
 MOST_IN_A_CHUNK = 8  # blocks that are read ahead by one worker
 PIECES_A_WORKER = 4
+MOST_IN_A_PIECE = 64  # so that a piece never takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Plan:
     @property
     def need(self) -> int:
         return self.account.need
+
+    def told(self) -> PassPlanned:
+        """The plan for people."""
+        account = self.account
+        return PassPlanned(self.readers, self.workers, account.reading, account.blocks, account.answers, account.room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,11 @@ def aligned_pieces(span: range, cuts: Sequence[int], size: int) -> tuple[Piece, 
 def power_below(value: int) -> int:
     """The power of two at or below; at least 1."""
     return 1 << max(value, 1).bit_length() - 1
+
+
+def evenly(units: int, workers: int) -> int:
+    """Blocks or runs of a piece: some pieces for each worker, and none that takes long."""
+    return min(power_below(units // (PIECES_A_WORKER * workers)), MOST_IN_A_PIECE)
 
 
 def answers_held(demand: Demand, workers: int, size: int, pieces: int) -> int:
@@ -137,7 +149,7 @@ def _streams(demand: Demand) -> Iterator[Plan]:
 def _folds(demand: Demand) -> Iterator[Plan]:
     """From the fastest to the leanest."""
     foot, most = demand.foot, demand.workers
-    even = power_below(len(demand.span) // (PIECES_A_WORKER * most))
+    even = evenly(len(demand.span), most)
     if foot.resident:
         yield _own_readers(demand, most, even)
         for workers in range(most, 0, -1):
@@ -156,7 +168,7 @@ def _folds(demand: Demand) -> Iterator[Plan]:
 def _runs(demand: Demand, runs: Sequence[range]) -> Iterator[Plan]:
     """Where a piece's blocks fit in memory they are read at once, and others read on meanwhile; else one by one."""
     most, longest = demand.workers, max(map(len, runs))
-    even = power_below(len(runs) // (PIECES_A_WORKER * most))
+    even = evenly(len(runs), most)
     if demand.foot.resident:
         for workers, size in ((most, even), *((workers, 1) for workers in range(most, 0, -1))):
             yield _run_plan(demand, runs, workers, size, 0)

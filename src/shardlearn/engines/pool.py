@@ -20,19 +20,18 @@ from shardlearn.core.events import (
     Event,
     PassFinished,
     PassStarted,
-    PieceFinished,
     PieceRetried,
     Timed,
 )
-from shardlearn.core.grid import Grid
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.tree import Node, Tree, aligned
 
 from .plan import Demand, Plan, plan_fold, plan_runs, plan_stream, span_of
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
-from .visit import concluded, nothing, run_span
-from .work import FoldTask, RunTask, StreamTask, Task, walks
+from .serial import finished
+from .visit import concluded, nothing, run_spans, walks
+from .work import FoldTask, RunTask, StreamTask, Task
 
 A = TypeVar("A")
 _KEYS = count()  # of handles: two engines may share a pool, and what it keeps
@@ -260,7 +259,7 @@ class PoolEngine:
 
     def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
         demand = self._demand(at, at.grid.blocks, query.measure.bytes())
-        spans = [run_span(at.grid, runs, run) for run in range(runs)]
+        spans = run_spans(at.grid, runs)
         gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
         with self.room.reserve(lambda free: plan_runs(demand, spans, free)) as plan:
             empty = pairwise([0, *(edge for piece in sorted(plan.pieces) for edge in piece), runs])
@@ -281,11 +280,7 @@ class PoolEngine:
         return Demand(span, opened.cuts, opened.foot, self.workers, answer)
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
+        emit(plan.told())
         number = next(self._rounds)
         round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
         return Drive(self.pool, round_, task, emit, self.poll, self.grace)
-
-
-def finished(grid: Grid, blocks: range) -> PieceFinished:
-    """Say that these blocks have their answer."""
-    return PieceFinished(blocks.start, blocks.stop, grid.span(blocks.stop - 1)[1] - grid.span(blocks.start)[0])

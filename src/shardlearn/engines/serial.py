@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, pairwise
-from time import perf_counter
 from typing import TypeVar
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Blocks, Sharded
-from shardlearn.core.events import Emit, PassFinished, PassStarted, PieceFinished, Timed
+from shardlearn.core.events import Emit, PassFinished, PassStarted, PieceFinished
 from shardlearn.core.grid import Grid
 from shardlearn.core.query import Query, Transform
-from shardlearn.core.statistic import is_running
 from shardlearn.core.tree import Counter, Tree
 
 from .plan import Demand, plan_fold
 from .room import Room
 from .shelf import Shelf
-from .visit import concluded, nothing, rewritten, run_span, visits, walker
+from .visit import concluded, nothing, rewritten, run_spans, timed, visits, walked, walked_in_runs, walks
 
 A = TypeVar("A")
 
@@ -60,8 +58,9 @@ class SerialEngine:
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
         demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, query.measure.bytes())
-        with self.room.reserve(lambda free: plan_fold(demand, free)):
-            root = self._in_order(at, query, emit) if query.runs is None else self._along_runs(at, query, emit)
+        with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
+            emit(plan.told())
+            root = self._answer(at, query, emit)
         emit(PassFinished(query.data))
         return concluded(query.measure, nothing(at, query) if root is None else root)
 
@@ -75,42 +74,26 @@ class SerialEngine:
         self._carried[data.key] = Shelf(self.room)
         return data
 
-    def _in_order(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
-        measure, grid, kept = query.measure, at.grid, self._carried[at.key]
-        if measure.exact and is_running(measure):
-            into: A | None = None
-            for span in spans(at):
-                into = self._walk(at, query, span, into, emit)
-            return into
+    def _answer(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
+        measure, grid, visits = query.measure, at.grid, self._visits(at, query, emit)
+        if walks(query):
+            return walked(query, visits)
+        if query.runs is not None:
+            tree = Tree(measure.merge, 0, query.runs)
+            tree.add(walked_in_runs(query, run_spans(grid, query.runs), 0, visits))
+            return tree.root()
         counter = Counter(measure.merge, grid.first_block)
-        for span in spans(at):
-            seconds = 0.0
-            for number, block in visits(at, query, span, kept, emit):
-                began = perf_counter()
-                counter.push(number, measure.of(block))
-                seconds += perf_counter() - began
-            told(grid, span, seconds, emit)
+        for number, block in visits:
+            counter.push(number, measure.of(block))
         tree = Tree(measure.merge, grid.first_block, grid.stop_block)
         tree.add(counter.finish(grid.stop_block))
         return tree.root()
 
-    def _along_runs(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
-        runs = query.runs or 0
-        counter = Counter(query.measure.merge, 0)
-        for run in range(runs):
-            counter.push(run, self._walk(at, query, run_span(at.grid, runs, run), None, emit))
-        tree = Tree(query.measure.merge, 0, runs)
-        tree.add(counter.finish(runs))
-        return tree.root()
-
-    def _walk(self, at: Sharded, query: Query[A], span: range, into: A | None, emit: Emit) -> A | None:
-        measure, seconds = walker(query.measure), 0.0
-        for _, block in visits(at, query, span, self._carried[at.key], emit):
-            began = perf_counter()
-            into = measure.of(block) if into is None else measure.add(into, block)
-            seconds += perf_counter() - began
-        told(at.grid, span, seconds, emit)
-        return into
+    def _visits(self, at: Sharded, query: Query[A], emit: Emit) -> Iterator[tuple[int, Block]]:
+        for span in spans(at):
+            yield from timed(visits(at, query, span, self._carried[at.key], emit), emit)
+            if span:
+                emit(finished(at.grid, span))
 
 
 def spans(at: Sharded) -> Iterator[range]:
@@ -119,8 +102,6 @@ def spans(at: Sharded) -> Iterator[range]:
         yield range(first, stop)
 
 
-def told(grid: Grid, span: range, seconds: float, emit: Emit) -> None:
-    """Say that a span of blocks has its answer."""
-    if span:
-        emit(Timed("compute", seconds))
-        emit(PieceFinished(span.start, span.stop, grid.span(span.stop - 1)[1] - grid.span(span.start)[0]))
+def finished(grid: Grid, blocks: range) -> PieceFinished:
+    """Say that these blocks have their answer."""
+    return PieceFinished(blocks.start, blocks.stop, grid.span(blocks.stop - 1)[1] - grid.span(blocks.start)[0])

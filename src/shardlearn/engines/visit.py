@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
-from shardlearn.core.events import CarryBuilt, Emit
+from shardlearn.core.events import CarryBuilt, Emit, Timed
 from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Array, Ints
 from shardlearn.core.query import Carry, Query, Transform
 from shardlearn.core.rows import Rows, chosen, positions
 from shardlearn.core.statistic import Running, Statistic, is_running, is_spread
+from shardlearn.core.tree import Counter, Node
 
 A = TypeVar("A")
+T = TypeVar("T")
 
 Versioned: TypeAlias = tuple[int, Mapping[str, Array]]  # carried columns, and the version that they are at
 
@@ -85,6 +89,47 @@ def visits(
         yield number, selected(whole, want.ids[number])
 
 
+def timed(visits: Iterable[T], emit: Emit) -> Iterator[T]:
+    """The same visits; what is done with them is the time to compute."""
+    seconds = 0.0
+    for visit in visits:
+        began = perf_counter()
+        yield visit
+        seconds += perf_counter() - began
+    emit(Timed("compute", seconds))
+
+
+def walked_in_runs(
+    query: Query[A], spans: Sequence[range], first: int, visits: Iterable[tuple[int, Block]]
+) -> list[Node[A]]:
+    """The canonical nodes over runs of blocks, each walked with one accumulator; `first`: number of the first run."""
+    measure, run = walker(query.measure), 0
+    counter: Counter[A] = Counter(measure.merge, first)
+    into: A | None = None
+    for number, block in visits:
+        while number >= spans[run].stop:
+            counter.push(first + run, into)
+            run, into = run + 1, None
+        into = measure.of(block) if into is None else measure.add(into, block)
+    if spans:
+        counter.push(first + run, into)
+    return counter.finish(first + len(spans))
+
+
+def walked(query: Query[A], visits: Iterable[tuple[int, Block]]) -> A | None:
+    """One accumulator over all visits; None when there are none."""
+    measure = walker(query.measure)
+    into: A | None = None
+    for _, block in visits:
+        into = measure.of(block) if into is None else measure.add(into, block)
+    return into
+
+
+def walks(query: Query[A]) -> bool:
+    """Whether answers are accumulated in place, in any order."""
+    return query.runs is None and query.measure.exact and is_running(query.measure)
+
+
 def nothing(data: Sharded, query: Query[A]) -> A:
     """The answer when no block has one: the identity of the statistic's merge."""
     empty = rewritten(data.blocks.empty(), data.through)
@@ -101,10 +146,11 @@ def walker(statistic: Statistic[A]) -> Running[A]:
     return statistic
 
 
-def run_span(grid: Grid, runs: int, run: int) -> range:
-    """Blocks of one of so many contiguous runs; with more runs than blocks some are empty."""
-    first, count = grid.first_block, len(grid.blocks)
-    return range(first + run * count // runs, first + (run + 1) * count // runs)
+def run_spans(grid: Grid, runs: int, first: int = 0, stop: int | None = None) -> list[range]:
+    """Blocks of each of so many contiguous runs, or of those from `first` to `stop`; some may be empty."""
+    at, count = grid.first_block, len(grid.blocks)
+    edges = [at + run * count // runs for run in range(first, (runs if stop is None else stop) + 1)]
+    return [range(low, high) for low, high in pairwise(edges)]
 
 
 def concluded(statistic: Statistic[A], answer: A) -> A:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any, Protocol
 
-from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
-from shardlearn.core.events import Timed
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.rows import ALL
-from shardlearn.core.statistic import is_running
 from shardlearn.core.tree import Counter
 
 from .reading import Attempt, Lane, Place, blocks_of, visited
 from .rounds import Piece
-from .visit import run_span, walker
+from .visit import run_spans, timed, walked, walked_in_runs, walks
 
 # Errors of the file system that another attempt can't mend; other OSErrors are tried again.
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -52,15 +48,12 @@ class FoldTask:
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
         measure, span = self.query.measure, self.blocks
+        visits = timed(visited(self.data, self.query, span, place, attempt), attempt.emit)
         if walks(self.query):
-            return walked(self.data, self.query, span, place, attempt)
+            return walked(self.query, visits)
         counter: Counter[Any] = Counter(measure.merge, span.start)
-        seconds = 0.0
-        for number, block in visited(self.data, self.query, span, place, attempt):
-            began = perf_counter()
+        for number, block in visits:
             counter.push(number, measure.of(block))
-            seconds += perf_counter() - began
-        attempt.emit(Timed("compute", seconds))
         return counter.finish(span.stop)
 
 
@@ -76,23 +69,15 @@ class RunTask:
     @property
     def blocks(self) -> range:
         """All blocks of these runs."""
-        return blocks_of_runs(self.data, self.query, self.piece)
+        spans = self._spans()
+        return range(spans[0].start, spans[-1].stop)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        measure, seconds = walker(self.query.measure), 0.0
-        counter: Counter[Any] = Counter(measure.merge, self.piece[0])
-        spans = (blocks_of_runs(self.data, self.query, (run, run + 1)) for run in range(*self.piece))
-        run, span, into = self.piece[0], next(spans), None
-        for number, block in visited(self.data, self.query, self.blocks, place, attempt):
-            began = perf_counter()
-            while number >= span.stop:
-                counter.push(run, into)
-                run, span, into = run + 1, next(spans), None
-            into = measure.of(block) if into is None else measure.add(into, block)
-            seconds += perf_counter() - began
-        counter.push(run, into)
-        attempt.emit(Timed("compute", seconds))
-        return counter.finish(self.piece[1])
+        visits = timed(visited(self.data, self.query, self.blocks, place, attempt), attempt.emit)
+        return walked_in_runs(self.query, self._spans(), self.piece[0], visits)
+
+    def _spans(self) -> list[range]:
+        return run_spans(self.data.grid, self.query.runs or 0, *self.piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,36 +94,8 @@ class StreamTask:
         return range(*self.piece)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        seconds, out = 0.0, list[Block]()
-        for _, block in blocks_of(self.data, ALL, self.blocks, place, attempt, keep=False):
-            began = perf_counter()
-            out.append(self.rows(block))
-            seconds += perf_counter() - began
-        attempt.emit(Timed("compute", seconds))
-        return out
-
-
-def blocks_of_runs(data: Sharded, query: Query[Any], piece: Piece) -> range:
-    """The blocks of a range of runs."""
-    runs = query.runs or 0
-    return range(run_span(data.grid, runs, piece[0]).start, run_span(data.grid, runs, piece[1] - 1).stop)
-
-
-def walks(query: Query[Any]) -> bool:
-    """Whether answers are accumulated in place, in any order."""
-    return query.runs is None and query.measure.exact and is_running(query.measure)
-
-
-def walked(data: Sharded, query: Query[Any], span: range, place: Place, attempt: Attempt) -> Any:
-    """One accumulator over the blocks of a span; None when none of them is visited."""
-    measure, seconds = walker(query.measure), 0.0
-    into: Any = None
-    for _, block in visited(data, query, span, place, attempt):
-        began = perf_counter()
-        into = measure.of(block) if into is None else measure.add(into, block)
-        seconds += perf_counter() - began
-    attempt.emit(Timed("compute", seconds))
-    return into
+        blocks = blocks_of(self.data, ALL, self.blocks, place, attempt, keep=False)
+        return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
 
 
 def worth_another_try(error: BaseException) -> bool:
