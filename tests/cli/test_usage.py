@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from shardlearn.cli.evaluating import codes
+from shardlearn.cli.flags import Run
+from shardlearn.cli.opening import running
 from shardlearn.cli.output import Usage, plain
 from shardlearn.cli.values import estimator_class, parameters
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -174,3 +179,37 @@ def test_importing_shardlearn_takes_less_than_100_ms_of_work() -> None:
     code = "import time; t = time.process_time(); import shardlearn; print(time.process_time() - t)"
     times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout) for _ in range(3)]
     assert min(times) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "expected"),
+    [
+        (np.array([2, 5, 3]), np.array([2, 3]), [0, -1, 1]),
+        (np.array([2.0, 2.5, np.inf]), np.array([2, 3]), [0, -1, -1]),
+        (np.array([True, False]), np.array([0, 1]), [1, 0]),
+        (np.array([1, 0]), np.array([False, True]), [1, 0]),
+        (np.array([2**62 + 1]), np.array([2**62, 2**62 + 1]), [1]),
+        (np.array(["b", "a", "zz"]), np.array(["a", "b"], object), [1, 0, -1]),
+        (np.array(["1"]), np.array([1, 2]), [-1]),
+        (np.array([1]), np.array(["1", "2"]), [-1]),
+    ],
+)
+def test_labels_as_positions_among_the_classes(labels, classes, expected) -> None:
+    assert codes(labels, classes).tolist() == expected
+
+
+def test_no_progress_is_for_this_run_alone(monkeypatch) -> None:
+    for before in (None, "1"):
+        monkeypatch.delenv("SHARDLEARN_PROGRESS", raising=False)
+        if before is not None:
+            monkeypatch.setenv("SHARDLEARN_PROGRESS", before)
+        with running(Run(progress=False)):
+            assert os.environ["SHARDLEARN_PROGRESS"] == "0"
+        assert os.environ.get("SHARDLEARN_PROGRESS") == before
+
+
+def test_a_pipe_that_closes_early(data, tmp_path) -> None:
+    command = f"{sys.executable} -m shardlearn.cli inspect --data data | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() in ("0", "1")
+    assert done.stderr == ""

@@ -240,3 +240,22 @@ def test_a_pass_that_is_no_fit_is_counted(monkeypatch, capsys) -> None:
     assert lines[0] == "Ridge, predicting   1,000 rows   2 threads   limit 2.0 GB"
     assert [part for line in lines for part in (" 25 %", " 50 %", " 75 %", " 99 %") if part in line]
     assert lines[-1].startswith("Ridge, predicting: done; ")
+
+
+def test_a_solver_without_a_limit_of_rounds_takes_few() -> None:
+    picture = Picture("Ridge", 0.0)
+    picture.take(ev.SolverChosen("GramLeastSquares"), 0.0)
+    assert picture.expected == 2
+    picture.stopping = True
+    picture.take(ev.PassFinished("train"), 0.0)
+    assert picture.where() == "stopping after round 1"
+
+
+def test_a_broken_stderr_does_not_stop_a_fit(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with watch("Ridge", ENGINE, verbose=1) as watched:
+        watched.emit(START)
+        watched.emit(ev.RoundFinished(0, Status.CONVERGED))
+    assert watched.report().rounds == 1
+    assert shown.take_slot()
+    shown.free_slot()

@@ -13,6 +13,7 @@ from shardlearn.core.solver import Status
 from .words import count, duration, figure, percent, size, size_of
 
 GUESS = 10  # rounds, until the fit says something better
+FEW = 2  # rounds of a solver that has no limit of rounds, as normal equations
 WINDOW = 5.0  # seconds over which rates are measured
 
 
@@ -63,7 +64,8 @@ class Picture:
     def expected(self) -> int:
         """Rounds in all, as far as can be told: by how fast the gradient fell so far."""
         most = self.solver.rounds if self.solver and self.solver.rounds else 10**9
-        at_first = (self.solver.expected if self.solver else None) or GUESS
+        closed = self.solver is not None and self.solver.rounds is None
+        at_first = (self.solver.expected if self.solver else None) or (FEW if closed else GUESS)
         gradient, goal = self.figures.get("gradient"), self.figures.get("goal")
         if self.solved:
             return self.rounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from time import monotonic
 from typing import Protocol
@@ -55,7 +55,10 @@ class Watch:
         with self._lock:
             self._finished |= isinstance(event, FitFinished)
             self._recorder(event)
-            self._show(event)
+            try:
+                self._show(event)
+            except Exception:  # a closed stderr or a full disk behind it is no reason for a fit to fail
+                self._show = ignore
 
     def after(self, _: object = None, /) -> bool:
         """For `run(after=...)`: stop at the end of this round because somebody asked for it (see `stop`)."""
@@ -108,10 +111,12 @@ def showing(estimator: str, recorder: Recorder, verbose: int) -> Iterator[Emit]:
     try:
         yield progress
     finally:
-        progress.close()
         free_slot()
+        with suppress(Exception):
+            progress.close()
     if progress.shown:
-        sys.stderr.write(summary(recorder.report()) + "\n")
+        with suppress(Exception):
+            sys.stderr.write(summary(recorder.report()) + "\n")
 
 
 @contextmanager
