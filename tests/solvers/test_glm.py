@@ -141,6 +141,26 @@ def test_a_sample_of_the_rows_makes_the_metric():
     assert relative(sampled.W, solved(NewtonCholesky(1e-10), problem, X, y).W) < 1e-6
 
 
+def test_rows_that_are_told_apart_with_certainty():
+    """Labels without noise: nearly all curvature comes from the few rows at the border."""
+    draw = np.random.default_rng(0)
+    X = draw.standard_normal((5000, 200)) * np.geomspace(1e-2, 1e2, 200) + 10.0
+    y = ((X - 10.0) @ draw.standard_normal(200) > 0.0).astype(float)
+    state = solved(PreconditionedLbfgs(), glm(X, "logistic"), X, y)
+    assert state.status is Status.CONVERGED
+    assert state.rounds <= 40
+    assert gradient(X, y, state, "logistic", 1.0) <= 1e-4
+
+
+def test_too_many_classes_for_one_metric():
+    X = rotated(1000, 3, 3.0)
+    problem = glm(X, "multinomial", k=65, l2=0.1)
+    state = solved(PreconditionedLbfgs(1e-6, 500), problem, X, classes(X, 65, size=20.0))
+    assert state.status is Status.CONVERGED
+    assert not state.sharpened
+    assert state.evaluations > 15
+
+
 def test_many_classes_at_extreme_probabilities():
     X = rotated(3000, 20, 10.0)
     y = classes(X, 6, size=30.0)

@@ -118,9 +118,9 @@ def begin(problem: Glm, start: Start | None = None, iterations: int = 0) -> Lbfg
     return LbfgsState(first.W, first.b, phase, iterations=iterations)
 
 
-def sample(problem: Glm) -> Rows:
-    """About max(10 p, 4096) rows, or all where that is more than a quarter."""
-    m = max(10 * problem.shape.features, 4096)
+def sample(problem: Glm, least: int = 4096) -> Rows:
+    """About max(10 p, least) rows, or all where that is more than a quarter."""
+    m = max(10 * problem.shape.features, least)
     if problem.shape.rows <= 4 * m:
         return ALL
     return Hashed(Purpose.METRIC, share(m, problem.shape.rows))

@@ -1,8 +1,9 @@
 """L-BFGS in the metric of a Gram matrix: about ten passes whatever the conditioning of the features.
 
 The metric is bound * E[x x'] + l2 / s over about max(10 p, 4096) rows, x centred: an upper bound of the Hessian for
-canonical losses (Böhning & Lindsay 1988). Of several classes the bound says little about how they act on each other:
-after each 12 evaluations the metric is made again with the curvature at the point reached, all classes together.
+canonical losses (Böhning & Lindsay 1988). The bound says little where most rows are told apart with certainty, or of
+how classes act on each other: a fit that takes longer makes the metric again with the curvature at the point reached,
+all classes together, which is a step of Newton's method on a sample.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from shardlearn.statistics.gradient import LossSums
 from shardlearn.statistics.gram import Gram, symmetric
 from shardlearn.statistics.moments import MomentSums
 
-from .frame import inner, placed
+from .frame import placed
 from .hessian import hessian
 from .lbfgs import (
     LbfgsState,
@@ -34,12 +35,14 @@ from .lbfgs import (
     sample,
     sampled,
 )
-from .metric import factored, solve, unsteady
+from .metric import factored, unsteady
 from .problem import Glm
 
 RUNS = 64
-PATIENCE = 12  # evaluations before the metric is made again
-WIDEST_SHARPENED = 1024  # coefficients up to which the sharpened metric pays
+PATIENCE, PATIENCE_AGAIN = 10, 6  # evaluations before the metric is made again, and once more
+SHARP_ROWS = 16_384
+WIDEST_SHARPENED = 4096  # coefficients of all outputs up to which the metric is made again
+MOST_OUTPUTS = 64
 
 Answer = MomentSums | kernels.GramSums | LossSums | CurvatureSums
 Question = Query[MomentSums] | Query[kernels.GramSums] | Query[LossSums] | Query[CurvatureSums]
@@ -62,7 +65,7 @@ class PreconditionedLbfgs:
         if state.phase is Phase.SHARPEN:
             assert state.theta is not None
             curvature = Curvature(problem.loss, *placed(problem, state.center, state.theta))
-            return Query(curvature, rows=sample(problem), runs=RUNS)
+            return Query(curvature, rows=sample(problem, SHARP_ROWS), runs=RUNS)
         return ask_common(problem, state)
 
     def tell(self, problem: Glm, state: LbfgsState, answer: Answer, /) -> LbfgsState:
@@ -75,8 +78,9 @@ class PreconditionedLbfgs:
             case CurvatureSums():
                 return _sharpened(problem, state, answer)
         state = descend(problem, state, answer, self.tol, self.max_iter)
-        late = state.evaluations - state.sharpened >= PATIENCE and state.status is Status.RUNNING
-        fits = problem.loss.shiftable and problem.outputs * (problem.shape.features + 1) <= WIDEST_SHARPENED
+        patience = PATIENCE_AGAIN if state.sharpened else PATIENCE
+        late = state.evaluations - state.sharpened >= patience and state.status is Status.RUNNING
+        fits = sharpens(problem)
         between = state.search is not None and state.search.evaluations == 0
         return replace(state, phase=Phase.SHARPEN) if late and fits and between else state
 
@@ -97,6 +101,12 @@ def _moments(problem: Glm, state: LbfgsState, sums: kernels.GramSums) -> tuple[F
     return center, second
 
 
+def sharpens(problem: Glm) -> bool:
+    """Whether the Hessian of all outputs together is small enough to be made."""
+    k = problem.outputs
+    return k <= MOST_OUTPUTS and k * (problem.shape.features + 1) <= WIDEST_SHARPENED
+
+
 def _sharpened(problem: Glm, state: LbfgsState, sums: CurvatureSums) -> LbfgsState:
     """With the curvature at the point."""
     state = replace(state, phase=Phase.DESCENT, sharpened=state.evaluations)
@@ -104,5 +114,4 @@ def _sharpened(problem: Glm, state: LbfgsState, sums: CurvatureSums) -> LbfgsSta
         return state
     ridge = problem.l2 / state.weight
     metric = factored(hessian(problem, state.center, sums, ridge))
-    pairs = tuple(replace(pair, ymy=inner(pair.y, solve(metric, pair.y))) for pair in state.pairs)
-    return aimed(replace(state, metric=metric, pairs=pairs))
+    return aimed(replace(state, metric=metric, pairs=()))  # what pairs say of the old place is no help here
