@@ -135,9 +135,10 @@ def test_a_path_goes_through_a_pipeline_of_one_and_not_through_model_selection(t
     data = classification()
     pd.DataFrame(data.X).add_prefix("x").assign(y=data.y).to_parquet(tmp_path / "a.parquet")
     source = shardlearn.read(str(tmp_path / "a.parquet"))
-    with pytest.raises(TypeError) as caught:
+    with pytest.raises(TypeError):
         cross_val_score(LogisticRegression(), source, data.y)
-    assert "shardlearn.model_selection" in str(caught.value.__cause__)
+    with pytest.raises(TypeError, match=r"shardlearn\.model_selection"):
+        len(source)
     model = LogisticRegression().fit(source, "y")
     assert make_pipeline(model).score(source, "y") == model.score(source, "y")
 

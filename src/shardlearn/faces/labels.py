@@ -4,76 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 
+from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.errors import InputError, ParameterError
-from shardlearn.core.matrix import Array, Floats, Ints
+from shardlearn.core.matrix import Array, Floats
 from shardlearn.data.target import as_array
+from shardlearn.statistics.class_weights import ClassWeights
+from shardlearn.statistics.labels import LabelCounts, Labels
 
 from .session import Session
 
-MOST = 65_536  # classes; more of them are no classes but numbers or ids
+MOST = 10_000  # classes; more of them are no classes but numbers or ids
+LABELS = Labels(MOST)
 ClassWeight = Mapping[Any, float] | str | None
 
 
-@dataclass(slots=True)
-class LabelSet:
-    """Labels that were seen, ascending; `spilled` once there are too many, or one is no whole number."""
-
-    labels: Array  # (k,)
-    spilled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DistinctLabels:
-    """The set of labels. Exact: the same in any order."""
-
-    exact: ClassVar[bool] = True
-
-    def of(self, block: Block, /) -> LabelSet:
-        labels = np.unique(target(block))
-        whole = labels.dtype.kind != "f" or bool(np.all(labels == np.floor(labels)))
-        return self._capped(labels, not whole)
-
-    def add(self, into: LabelSet, block: Block, /) -> LabelSet:
-        return self.merge(into, self.of(block))
-
-    def merge(self, left: LabelSet, right: LabelSet, /) -> LabelSet:
-        return self._capped(np.union1d(left.labels, right.labels), left.spilled or right.spilled)
-
-    def bytes(self) -> int:
-        return MOST * 64
-
-    def _capped(self, labels: Array, spilled: bool) -> LabelSet:
-        spilled = spilled or len(labels) > MOST
-        return LabelSet(labels[:0] if spilled else labels, spilled)
+def one_column(y: Any) -> Any:
+    """Labels as one column; a column vector is flattened, with scikit-learn's warning."""
+    if y is None or isinstance(y, str) or as_array(y).ndim != 2:
+        return y
+    try:
+        return column_or_1d(as_array(y), warn=True)
+    except ValueError as error:
+        raise InputError(str(error), code="SL2315", where="y", needed="one label a row") from None
 
 
-def target(block: Block) -> Array:
-    """y of a block that has one."""
-    if block.y is None:
-        raise TypeError("the block has no y")
-    return block.y
+def classify(session: Session, class_weight: ClassWeight) -> Array:
+    """The classes, which `LABELS` found on the first pass; from here on y are codes, and rows weigh as their class."""
+    (found,) = session.first
+    classes = check_classes(found)
+    factors: Floats | None = None
+    if isinstance(class_weight, Mapping):
+        factors = from_mapping(class_weight, classes)
+    elif class_weight == "balanced":
+        weighted = session.laid.empty().weight is not None
+        factors = balanced(session.fold(ClassWeights(classes)) if weighted else found.counts.astype(np.float64))
+    session.refine(EncodeLabels(classes, factors))
+    return classes
 
 
-def check_classes(found: LabelSet, kind: str | None) -> Array:
+def check_classes(found: LabelCounts) -> Array:
     """The classes, or the error of scikit-learn for a target that has none or one."""
-    if found.spilled:
+    values = found.values
+    if found.too_many or (values.dtype.kind == "f" and not bool((values == np.floor(values)).all())):
         raise InputError(
             "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete "
             "classes on a regression target with continuous values.",
             code="SL2311",
             where="y",
-            found="numbers that are not whole" if kind == "float64" else f"more than {MOST:,} distinct values",
+            found=f"more than {MOST:,} distinct values" if found.too_many else "numbers that are not whole",
             needed="labels: strings, booleans or whole numbers, a few of each",
             fix="a regressor for numbers, for example shardlearn.linear_model.Ridge",
         )
-    if len(found.labels) < 2:
+    if len(values) < 2:
         raise InputError(
             "This solver needs samples of at least 2 classes in the data, but the data contains only one class",
             code="SL2312",
@@ -81,59 +70,7 @@ def check_classes(found: LabelSet, kind: str | None) -> Array:
             found="one class in all rows",
             needed="at least 2 classes",
         )
-    return found.labels
-
-
-@dataclass(frozen=True, slots=True)
-class ClassTotals:
-    """(K,) sums of weights by code; a plain chain in the order of the rows inside a block."""
-
-    n_classes: int
-    exact: ClassVar[bool] = False
-
-    def of(self, block: Block, /) -> Floats:
-        codes = target(block).astype(np.int64)
-        out: Floats = np.bincount(codes, weights=block.weight, minlength=self.n_classes).astype(np.float64)
-        return out
-
-    def merge(self, left: Floats, right: Floats, /) -> Floats:
-        left += right
-        return left
-
-    def bytes(self) -> int:
-        return 8 * self.n_classes
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class EncodeLabels:
-    """y becomes its code, 0.0, 1.0, ..., and a row's weight is multiplied by its class's."""
-
-    classes: Array  # (K,) ascending
-    class_weight: Floats | None = None  # (K,)
-
-    def __call__(self, block: Block, /) -> Block:
-        codes = encoded(target(block), self.classes)
-        weight = block.weight
-        if self.class_weight is not None:
-            factor = self.class_weight[codes]
-            weight = factor if weight is None else weight * factor
-        return replace(block, y=codes.astype(np.float64), weight=weight)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class WeighClasses:
-    """A row's weight is multiplied by its class's; y is encoded already."""
-
-    class_weight: Floats  # (K,)
-
-    def __call__(self, block: Block, /) -> Block:
-        factor = self.class_weight[target(block).astype(np.int64)]
-        return replace(block, weight=factor if block.weight is None else block.weight * factor)
-
-
-def encoded(labels: Array, classes: Array) -> Ints:
-    """Position of each label among the ascending classes; all labels are among them."""
-    return np.searchsorted(classes, labels).astype(np.int64)
+    return values
 
 
 def balanced(totals: Floats) -> Floats:
@@ -161,22 +98,33 @@ def from_mapping(class_weight: Mapping[Any, float], classes: Array) -> Floats:
     return np.asarray(weight, np.float64)
 
 
-def one_column(y: Any) -> Any:
-    """Labels as one column; a column vector is flattened, with scikit-learn's warning."""
-    if y is None or isinstance(y, str) or as_array(y).ndim != 2:
-        return y
-    try:
-        return column_or_1d(as_array(y), warn=True)
-    except ValueError as error:
-        raise InputError(str(error), code="SL2315", where="y", needed="one label a row") from None
+@dataclass(frozen=True, eq=False, slots=True)
+class EncodeLabels:
+    """y becomes its code, 0.0, 1.0, ..., and a row's weight is multiplied by its class's."""
+
+    classes: Array  # (K,) ascending
+    class_weight: Floats | None = None  # (K,)
+
+    def __call__(self, block: Block, /) -> Block:
+        codes = encoded(target(block), self.classes)
+        weight = block.weight
+        if self.class_weight is not None:
+            factor = self.class_weight[codes.astype(np.int64)]
+            weight = factor if weight is None else weight * factor
+        return replace(block, y=codes, weight=weight)
 
 
-def classify(session: Session, class_weight: ClassWeight) -> Array:
-    """The classes; from here on the session's y are codes, and rows weigh as their class does."""
-    (found,) = session.first
-    classes = check_classes(found, session.laid.y_kind)
-    factors = from_mapping(class_weight, classes) if isinstance(class_weight, Mapping) else None
-    session.refine(EncodeLabels(classes, factors))
-    if class_weight == "balanced":
-        session.refine(WeighClasses(balanced(session.fold(ClassTotals(len(classes))))))
-    return classes
+def encoded(labels: Array, classes: Array) -> Floats:
+    """(n,) position of each label among the ascending classes; all labels are among them."""
+    if len(classes) == 2:
+        return np.asarray(labels == classes[1], np.float64)
+    if labels.dtype == np.int64:
+        return kernels.encode_i64(np.ascontiguousarray(labels), classes)
+    return np.searchsorted(classes, labels).astype(np.float64)
+
+
+def target(block: Block) -> Array:
+    """y of a block that has one."""
+    if block.y is None:
+        raise TypeError("the block has no y")
+    return block.y

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from shardlearn.core.errors import ParameterError
 from shardlearn.core.matrix import Floats
 from shardlearn.core.solver import AnySolver, Status
-from shardlearn.faces.labels import DistinctLabels, classify, one_column
+from shardlearn.faces.labels import LABELS, classify, one_column
 from shardlearn.faces.parameters import check_parameters, refuse
 from shardlearn.faces.session import Session, fitting
 from shardlearn.losses.logistic import Logistic
@@ -196,7 +196,7 @@ class LogisticRegression(LinearClassifier):
             Ctrl-C: the attributes are those of the last whole round.
         """
         self._refuse()
-        with fitting(self, X, one_column(y), sample_weight, also=(DistinctLabels(),), verbose=self.verbose) as fit:
+        with fitting(self, X, one_column(y), sample_weight, also=(LABELS,), verbose=self.verbose) as fit:
             classes = classify(fit, self.class_weight)
             problem = self._problem(fit, len(classes))
             state = fit.solve(self._solver(problem), problem, rounds=int(self.max_iter))
