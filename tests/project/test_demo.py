@@ -13,7 +13,7 @@ MONTHS = [1, 10, 10, 11, 12]
 
 @pytest.fixture
 def year() -> pa.Table:
-    columns = dict.fromkeys([*flights.FEATURES, *flights.AFTER_LANDING], [1, 2, 3, 4, 5])
+    columns = {name: MONTHS for name in [*flights.FEATURES, *flights.AFTER_LANDING]}
     return pa.table({**columns, "month": MONTHS, "arr_delay": [15, 16, None, -5, 200]})
 
 
