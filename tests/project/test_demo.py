@@ -8,12 +8,12 @@ import pytest
 from demo import __main__ as story
 from demo import flights
 
-MONTHS = [1, 10, 10, 11, 12]
+MONTHS = (1, 10, 10, 11, 12)
 
 
 @pytest.fixture
 def year() -> pa.Table:
-    columns = {name: MONTHS for name in [*flights.FEATURES, *flights.AFTER_LANDING]}
+    columns = dict.fromkeys([*flights.FEATURES, *flights.AFTER_LANDING], MONTHS)
     return pa.table({**columns, "month": MONTHS, "arr_delay": [15, 16, None, -5, 200]})
 
 
