@@ -65,7 +65,7 @@ def test_threads_under_every_script(name: str, resident: bool, tmp_path: Path) -
         folder = tmp_path / kind
         folder.mkdir()
         blocks = ScriptedBlocks(inner, SCRIPTS[name], str(folder))
-        engine, seen = threads(3, deadline=0.3), Seen()
+        engine, seen = threads(3, deadline=0.3, attempts=50), Seen()
         answer = engine.fold({"train": engine.open(blocks)}, query, emit=seen)
         blocks.release()
         assert equal(answer, reference(inner, query))
@@ -77,7 +77,7 @@ def test_threads_under_every_script(name: str, resident: bool, tmp_path: Path) -
 def test_processes_under_every_script(name: str, tmp_path: Path, children: SubprocessPool) -> None:
     inner = random_blocks(at=(0, 4, 5, 13), resident=False, reader=100)
     blocks = ScriptedBlocks(inner, (SCRIPTS | DEADLY)[name], str(tmp_path))
-    engine = subprocess_engine(children, deadline=2.5)
+    engine = subprocess_engine(children, deadline=1.0, attempts=50)
     answer = engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
     assert equal(answer, reference(inner, Query(FloatSum())))
     assert blocks.fired_all()
@@ -198,7 +198,7 @@ def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Pa
 
 def test_streams_through_processes(children: SubprocessPool, tmp_path: Path) -> None:
     inner = random_blocks(resident=False, at=(0, 5))
-    engine = subprocess_engine(children, deadline=2.5)
+    engine = subprocess_engine(children)
     blocks = ScriptedBlocks(inner, {2: ["raise"], 9: ["die"]}, str(tmp_path))
     streamed = [block.X for block in engine.stream(engine.open(blocks), Halved(), emit=ignore)]
     assert np.concatenate(streamed).tobytes() == (inner.X / 2).tobytes()

@@ -52,7 +52,7 @@ def test_a_stream_reads_no_further_than_its_window() -> None:
 def test_a_stream_goes_on_after_a_failure(tmp_path: Path) -> None:
     inner = random_blocks(resident=False, at=(0,))
     blocks = ScriptedBlocks(inner, {0: ["raise"], 7: ["raise", "raise"], 8: ["hang"]}, str(tmp_path))
-    engine = threads(2, deadline=0.3)
+    engine = threads(2, deadline=0.3, attempts=50)
     whole = np.concatenate([block.X for block in engine.stream(engine.open(blocks), Halved(), emit=ignore)])
     blocks.release()
     assert whole.tobytes() == (inner.X / 2).tobytes()
