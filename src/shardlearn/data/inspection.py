@@ -15,7 +15,7 @@ from shardlearn.statistics.survey import Bad, Survey
 
 from . import kinds, refusals, scan
 from .layout import Laid, lay_out, merged
-from .schema import HUGE, Column
+from .schema import HUGE, Column, Kind
 from .source import Source
 from .spec import Spec
 
@@ -193,7 +193,8 @@ def _look(laid: Laid, target: str | None, weight: str | None, whole: bool, reaso
         except InputError as error:
             spec = Spec(columns=list(laid.names or ()), missing="error")
             if error.code == "SL2108":
-                large = scan.find_large(laid.source, laid.names or ())
+                integers = {column.name for column in laid.source.schema.columns if column.kind is Kind.INTEGER}
+                large = scan.find_large(laid.source, [name for name in laid.names or () if name in integers])
                 names = [name for name, _ in large]
                 reasons.append(Reason(error.code, error.first, scan.lines([at for _, at in large]), _drop(names)))
                 spec = replace(spec, columns=[name for name in laid.names or () if name not in names])

@@ -98,7 +98,10 @@ class ParquetSource(Source):
         for footer, constants in zip(self.footers, self.hive, strict=True):
             last = first + footer.rows
             if first < stop and last > start:
-                yield from _read_file(footer, max(start - first, 0), min(stop, last) - first, names, constants)
+                try:
+                    yield from _read_file(footer, max(start - first, 0), min(stop, last) - first, names, constants)
+                finally:
+                    release()  # now that the file is closed
             first = last
 
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
@@ -203,6 +206,11 @@ def _read_file(
         file.must_be_same()
         raise refusals.unreadable(file.shown, why(error)) from None
     file.must_be_same()
+
+
+def release() -> None:
+    """Give back what Arrow's allocator keeps after a file was read; without this it may be tens of megabytes."""
+    pa.default_memory_pool().release_unused()
 
 
 def _batch_rows(footer: Footer, names: Sequence[str], rows: int) -> int:

@@ -86,7 +86,7 @@ class Survey:
         ids = block.row_ids()
         missing, infinite = self._features(block, ids)
         y, weight = block.y, block.weight
-        number = y is not None and y.dtype.kind in "fi" and y.size > 0
+        numbers = np.zeros(0) if y is None or y.dtype.kind not in "fi" else y.astype(np.float64, copy=False)
         negative = np.zeros(0, np.bool_) if weight is None else weight < 0
         return Findings(
             rows=block.n,
@@ -100,8 +100,8 @@ class Survey:
             weight_infinite=self._column(weight, np.isinf, ids),
             weight_negative=self._rows(ids[: len(negative)][negative]),
             weight_positive=block.n if weight is None else int(np.count_nonzero(weight > 0)),
-            y_least=float(y.min()) if number and y is not None else np.inf,
-            y_largest=float(y.max()) if number and y is not None else -np.inf,
+            y_least=_plain(np.fmin.reduce(numbers, axis=None, initial=np.inf)),
+            y_largest=_plain(np.fmax.reduce(numbers, axis=None, initial=-np.inf)),
         )
 
     def merge(self, left: Findings, right: Findings, /) -> Findings:
@@ -118,8 +118,8 @@ class Survey:
             weight_infinite=left.weight_infinite.merge(right.weight_infinite),
             weight_negative=left.weight_negative.merge(right.weight_negative),
             weight_positive=left.weight_positive + right.weight_positive,
-            y_least=float(np.minimum(left.y_least, right.y_least)),
-            y_largest=float(np.maximum(left.y_largest, right.y_largest)),
+            y_least=min(left.y_least, right.y_least),
+            y_largest=max(left.y_largest, right.y_largest),
         )
 
     def bytes(self) -> int:
@@ -163,3 +163,8 @@ class Survey:
             if len(self.starts):
                 out.files[0, np.searchsorted(self.starts, ids, side="right") - 1] = True
         return out
+
+
+def _plain(value: float) -> float:
+    """Without the sign of zero, which would depend on the order of comparing."""
+    return float(value) + 0.0
