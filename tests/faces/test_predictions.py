@@ -18,11 +18,11 @@ from shardlearn.faces.predictions import Predictions
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 rng = np.random.default_rng(0)
-ROWS = 3_000
+ROWS = 150_000  # three blocks
 
 
-@pytest.fixture
-def frame() -> pd.DataFrame:
+@pytest.fixture(scope="module")
+def whole() -> pd.DataFrame:
     X = rng.normal(size=(ROWS, 3))
     late = np.array(["early", "late", "on time"])[np.digitize(X[:, 0] + rng.normal(size=ROWS), [-0.5, 0.5])]
     when = pd.date_range("2024-01-01", periods=ROWS, freq="min")
@@ -32,15 +32,21 @@ def frame() -> pd.DataFrame:
 
 
 @pytest.fixture
-def path(frame: pd.DataFrame, tmp_path: Path) -> str:
-    frame.iloc[:1_100].to_parquet(tmp_path / "part-0.parquet", row_group_size=300)
-    frame.iloc[1_100:].to_parquet(tmp_path / "part-1.parquet", row_group_size=777)
-    return str(tmp_path / "part-*.parquet")
+def frame(whole: pd.DataFrame) -> pd.DataFrame:
+    return whole.copy()
 
 
-@pytest.fixture
-def model(frame: pd.DataFrame) -> LogisticRegression:
-    return LogisticRegression().fit(frame[["a", "b", "c"]], frame["late"])
+@pytest.fixture(scope="module")
+def path(whole: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("data")
+    whole.iloc[:41_100].to_parquet(folder / "part-0.parquet", row_group_size=30_000)
+    whole.iloc[41_100:].to_parquet(folder / "part-1.parquet", row_group_size=17_777)
+    return str(folder / "part-*.parquet")
+
+
+@pytest.fixture(scope="module")
+def model(whole: pd.DataFrame) -> LogisticRegression:
+    return LogisticRegression().fit(whole[["a", "b", "c"]], whole["late"])
 
 
 METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function"]
@@ -99,6 +105,7 @@ def test_regressors_and_two_classes(frame: pd.DataFrame, path: str) -> None:
 
 def test_batches_keep_the_order_and_are_bounded(model: Any, path: str) -> None:
     batches = list(model.predict(path))
+    assert len(batches) == 3
     assert all(isinstance(batch, pa.RecordBatch) for batch in batches)
     np.testing.assert_array_equal(np.concatenate([batch["row"] for batch in batches]), np.arange(ROWS))
     assert [b.schema for b in batches] == [batches[0].schema] * len(batches)
@@ -107,17 +114,22 @@ def test_batches_keep_the_order_and_are_bounded(model: Any, path: str) -> None:
 def test_many_files_and_row_groups_depend_on_the_rows_alone(
     model: Any, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "ROW_GROUP", 256)
+    monkeypatch.setattr(tables, "ROW_GROUP", 14_000)
     monkeypatch.setattr(tables, "GROUPS", 3)
-    whole = pq.read_table(path.replace("*", "0")), pq.read_table(path.replace("*", "1"))
-    pq.write_table(pa.concat_tables(whole), tmp_path / "other.parquet")
+    both = pq.read_table(path.replace("*", "0")), pq.read_table(path.replace("*", "1"))
+    pq.write_table(pa.concat_tables(both), tmp_path / "other.parquet")
     folders = []
     for number, (data, workers) in enumerate([(path, 1), (path, 3), (tmp_path / "other.parquet", 2)]):
         with shardlearn.engine("threads", workers=workers):
             folders.append(model.predict_proba(data).to_parquet(tmp_path / f"out{number}"))
     files = sorted(p.name for p in folders[0].iterdir())
     assert files == [f"part-{i:05d}.parquet" for i in range(4)]
-    assert [pq.ParquetFile(folders[0] / f).metadata.num_rows for f in files] == [768, 768, 768, ROWS - 3 * 768]
+    assert [pq.ParquetFile(folders[0] / f).metadata.num_rows for f in files] == [
+        42_000,
+        42_000,
+        42_000,
+        ROWS - 3 * 42_000,
+    ]
     for other in folders[1:]:
         assert sorted(p.name for p in other.iterdir()) == files
         assert all((other / f).read_bytes() == (folders[0] / f).read_bytes() for f in files)
@@ -174,8 +186,8 @@ def test_a_full_disk_is_said(model: Any, path: str, tmp_path: Path, monkeypatch:
 
 
 def test_missing_values_on_the_way_are_told_exactly(model: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
-    frame.loc[[700, 1_500, 2_900], "b"] = np.nan
-    frame.to_parquet(tmp_path / "holes.parquet", row_group_size=500)
+    frame.loc[[700, 71_500, 142_900], "b"] = np.nan
+    frame.to_parquet(tmp_path / "holes.parquet", row_group_size=50_000)
     held = str(tmp_path / "holes.parquet")
     texts = set()
     for workers in (1, 3):
@@ -193,11 +205,11 @@ def test_missing_values_on_the_way_are_told_exactly(model: Any, frame: pd.DataFr
 
 
 def test_rows_with_missing_values_can_be_dropped(model: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
-    frame.loc[[700, 1_500], "b"] = np.nan
+    frame.loc[[700, 71_500], "b"] = np.nan
     frame.to_parquet(tmp_path / "holes.parquet")
     source = shardlearn.read(str(tmp_path / "holes.parquet"), missing="drop")
     rows = model.predict(source).to_arrow()["row"].to_numpy()
-    np.testing.assert_array_equal(rows, np.setdiff1d(np.arange(ROWS), [700, 1_500]))
+    np.testing.assert_array_equal(rows, np.setdiff1d(np.arange(ROWS), [700, 71_500]))
 
 
 def test_columns_are_matched_by_name(model: Any, frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -227,3 +227,20 @@ def test_other_sparse_formats() -> None:
     wanted = Ridge().fit(X, y).coef_
     for form in (sparse.csc_array, sparse.coo_array, sparse.csr_matrix, sparse.lil_array):
         np.testing.assert_array_equal(Ridge().fit(form(X), y).coef_, wanted)
+
+
+def test_more_columns_than_a_matrix_of_moments_pays_for() -> None:
+    """Sparse data of 1,500 columns: passes instead of a matrix, to the tolerance that was asked for."""
+    X = sparse_rows(2_000, 1_500, density=0.01)
+    y = np.random.default_rng(0).normal(size=2_000)
+    model = Ridge(alpha=0.5, tol=1e-10).fit(X, y)
+    assert model.solver_ == "lsqr"
+    assert model.n_iter_[0] > 1
+    W, b = least_squares(X, y, alpha=0.5)
+    assert relative(model.coef_, W[0]) < 1e-7
+    assert abs(model.intercept_ - b[0]) < 1e-8
+    plain = LinearRegression(tol=1e-9).fit(X, y)
+    assert not hasattr(plain, "rank_")
+    assert plain.score(X, y) > model.score(X, y)
+    with pytest.warns(UserWarning, match="did not converge after 3 iterations"):
+        Ridge(alpha=1e-6, tol=1e-12, max_iter=3).fit(X, y)

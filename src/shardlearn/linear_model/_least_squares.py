@@ -16,7 +16,7 @@ from shardlearn.core.matrix import Floats
 from shardlearn.core.solver import AnySolver, Status
 from shardlearn.faces.parameters import check_parameters, refuse
 from shardlearn.faces.session import Session, fitting
-from shardlearn.solvers.choice import WIDEST_GRAM, LinearState, least_squares_solver
+from shardlearn.solvers.choice import LinearState, least_squares_solver
 from shardlearn.solvers.gram_least_squares import GramLeastSquares, GramState
 from shardlearn.solvers.iterative_least_squares import IterativeLeastSquares
 from shardlearn.solvers.problem import LeastSquares
@@ -25,6 +25,7 @@ from shardlearn.solvers.singular_values import singular_values
 from ._regressor import LinearRegressor
 
 ROUNDS = 1_000
+SHARPEST = 1e-6  # up to this scikit-learn's own cut is hardly felt
 EXACT = ("cholesky", "svd")
 ITERATIVE = ("lsqr", "sparse_cg")
 
@@ -50,8 +51,10 @@ class LinearRegression(LinearRegressor):
     copy_X : bool, default=True
         Accepted for scikit-learn's sake: X is never overwritten.
     tol : float, default=1e-6
-        Directions of X whose singular value is at most `tol` times the largest one count as none: the rank, and what
-        "collinear" means.
+        How exact ``w`` has to be. Up to 8,192 features (1,024 of sparse data) it is exact up to rounding, whatever
+        `tol`; beyond, the passes end when the gradient is `tol` times what it was at zero. In scikit-learn a larger
+        `tol` also cuts off directions of X with small singular values: for dense data a `tol` above 1e-6 is refused,
+        for columns are taken to be collinear only where rounding can't tell them apart.
     n_jobs : int, default=None
         Accepted for scikit-learn's sake. How many threads compute is a matter of the engine,
         ``shardlearn.engine("threads", workers=...)``; the report says how many did, and who said so.
@@ -146,7 +149,15 @@ class LinearRegression(LinearRegressor):
         with fitting(self, X, y, sample_weight) as fit:
             alpha = np.zeros(targets(fit))
             problem = LeastSquares(fit.shape, alpha, bool(self.fit_intercept), bool(self.positive))
-            state = fit.solve(least_squares_solver(problem, float(self.tol), ROUNDS), problem)
+            solver = least_squares_solver(problem, float(self.tol), ROUNDS)
+            if self.tol > SHARPEST and isinstance(solver, GramLeastSquares) and not fit.laid.sparse:
+                raise refuse(
+                    self,
+                    "tol",
+                    why="directions with small singular values are not cut off",
+                    fix="tol=1e-6, or Ridge(alpha=...), which damps such directions",
+                )
+            state = fit.solve(solver, problem)
             fit.publish(**learned(fit, state), **spectrum(problem, state))
             warn_if_unfinished(fit, state, ROUNDS)
         return self
@@ -180,7 +191,7 @@ class Ridge(LinearRegressor):
     solver : {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "lbfgs"}, default="auto"
         scikit-learn's names for what is done here:
 
-        - "auto": "cholesky" up to 8,192 features, "lsqr" for more.
+        - "auto": "cholesky" up to 8,192 features (1,024 of sparse data), "lsqr" for more.
         - "cholesky": second moments in one pass, a Cholesky factorisation, a pass that refines the solution.
         - "svd": the same; its pivoted Cholesky factorisation finds the rank, and at ``alpha=0`` the solution with the
           smallest norm, which is what an SVD would be for.
@@ -311,12 +322,11 @@ class Ridge(LinearRegressor):
         return np.ascontiguousarray(np.broadcast_to(alpha, (n_targets,)))
 
     def _solver(self, problem: LeastSquares) -> tuple[str, AnySolver]:
-        name = self.solver
-        if name == "auto" or (name == "lbfgs" and self.positive):
-            name = "cholesky" if self.positive or problem.shape.features <= WIDEST_GRAM else "lsqr"
-        if name in EXACT:
-            return name, GramLeastSquares()
-        return name, IterativeLeastSquares(float(self.tol), ROUNDS if self.max_iter is None else int(self.max_iter))
+        tol, rounds = float(self.tol), ROUNDS if self.max_iter is None else int(self.max_iter)
+        if self.solver in ("auto", "lbfgs"):
+            solver = least_squares_solver(problem, tol, rounds)
+            return "cholesky" if isinstance(solver, GramLeastSquares) else "lsqr", solver
+        return self.solver, GramLeastSquares() if self.solver in EXACT else IterativeLeastSquares(tol, rounds)
 
     def _refuse(self) -> None:
         check_parameters(self)
