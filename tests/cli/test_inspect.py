@@ -81,6 +81,7 @@ def test_many_files_are_shortened_for_people_only(call, tmp_path, table) -> None
 
 def test_csv_and_svmlight(call, csv, tmp_path) -> None:
     assert "3,000 rows, 8 columns" in call("inspect", "--data", str(csv)).out
+    assert call("inspect", str(csv), str(csv), "--target", "late").out.count("all.csv") >= 2
     (tmp_path / "x.svmlight").write_text("1 1:0.5 3:2\n0 2:1\n")
     done = call("inspect", "--data", "x.svmlight")
     assert done.code == 0, done.err

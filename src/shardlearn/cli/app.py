@@ -31,7 +31,10 @@ def inspect(
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008
 ) -> int:
-    """Say what a table holds, and all that would stop a fit. Trains nothing."""
+    """Say what a table holds, and all that would stop a fit. Trains nothing.
+
+    shardlearn inspect PATH ... is short for --data PATH ...
+    """
     from .inspecting import inspect
 
     return inspect(where, whole, run, output)

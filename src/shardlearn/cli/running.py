@@ -23,7 +23,7 @@ def run(tokens: Sequence[str]) -> int:
         if not tokens:
             app.help_print()
             return USAGE
-        return int(app(tokens, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        return int(app(spelt_out(tokens), exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
         failed(as_json, "usage", f"{error}", fix="shardlearn --help, or shardlearn VERB --help")
         return USAGE
@@ -41,6 +41,13 @@ def run(tokens: Sequence[str]) -> int:
             traceback.print_exc()
         _explain(error, as_json)
         return FAILED
+
+
+def spelt_out(tokens: Sequence[str]) -> list[str]:
+    """`inspect PATH ...` as `inspect --data PATH ...`: there is nothing else that a bare word could be."""
+    if tokens[0] == "inspect" and len(tokens) > 1 and not tokens[1].startswith("-"):
+        return ["inspect", "--data", *tokens[1:]]
+    return list(tokens)
 
 
 def _explain(error: Exception, as_json: bool) -> None:

@@ -32,12 +32,13 @@ class FitStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SolverChosen(Event):
-    """Which solver runs, with which seed, how many rounds it may take at most, and how many are likely."""
+    """Which solver runs, with which seed, how many rounds it may take at most, how many are likely, and its `tol`."""
 
     solver: str
     seed: int | None = None
     rounds: int | None = None
     expected: int | None = None
+    goal: float | None = None  # the figure "gradient" at which it ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Picture:
     visited: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     first_gradient: float | None = None
+    steps: int = 0  # rounds since that was known
     loss_change: float | None = None
     solved: bool = False
     stopping: bool = False  # somebody asked for the end after this round
@@ -63,17 +64,15 @@ class Picture:
     @property
     def expected(self) -> int:
         """Rounds in all, as far as can be told: by how fast the gradient fell so far."""
-        most = self.solver.rounds if self.solver and self.solver.rounds else 10**9
-        closed = self.solver is not None and self.solver.rounds is None
-        at_first = (self.solver.expected if self.solver else None) or (FEW if closed else GUESS)
-        gradient, goal = self.figures.get("gradient"), self.figures.get("goal")
         if self.solved:
             return self.rounds
-        guess = max(at_first, self.rounds + 1)
-        if self.rounds > 1 and gradient and goal and self.first_gradient and gradient < self.first_gradient:
-            fell = math.log(self.first_gradient / gradient) / (self.rounds - 1)
+        solver = self.solver or ev.SolverChosen("", rounds=10**9)
+        guess = max(solver.expected or (FEW if solver.rounds is None else GUESS), self.rounds + 1 + self.rounds // 5)
+        gradient, goal = self.figures.get("gradient"), solver.goal or self.figures.get("goal")
+        if self.steps > 0 and gradient and goal and self.first_gradient and gradient < self.first_gradient:
+            fell = math.log(self.first_gradient / gradient) / self.steps
             guess = self.rounds + math.ceil(max(math.log(gradient / goal), 0.0) / fell - 0.01)
-        return max(min(guess, most), self.rounds, 1)
+        return max(min(guess, solver.rounds or guess), self.rounds + 1)
 
     def fraction(self) -> float:
         """Of the whole fit, never going back, and never done before it is."""
@@ -152,8 +151,10 @@ class Picture:
         before, after = self.figures.get("loss"), figures.get("loss")
         if before is not None and after is not None:
             self.loss_change = after - before
-        if self.rounds == 0:
-            self.first_gradient = figures.get("gradient")
+        if self.first_gradient is not None:
+            self.steps += 1
+        elif math.isfinite(figures.get("gradient", math.inf)):
+            self.first_gradient = figures["gradient"]
         self.rounds += 1
         self.figures = figures
 
