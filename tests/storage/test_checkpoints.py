@@ -84,7 +84,7 @@ def test_killed_again_and_again(tmp_path, name):
     """Shot in the middle of a save, wherever that is, also while going on."""
     draw = np.random.default_rng(len(name))
     command = [sys.executable, "-m", "tests.storage.checkpointed", name, str(tmp_path / "c")]
-    for at in draw.integers(30, 150, 3):
+    for at in draw.integers(30, 150, 2):
         done = subprocess.run([*command, str(at)], timeout=60, check=False)
         assert done.returncode == -signal.SIGKILL
     done = subprocess.run(command, timeout=60, check=True, capture_output=True, text=True)
