@@ -9,8 +9,10 @@ from tests.solvers.fitting import csr, relative, rotated, solved, squares
 
 from shardlearn.core.errors import InputError, ParameterError
 from shardlearn.core.solver import Status
+from shardlearn.solvers.close_columns import resolved
 from shardlearn.solvers.gram_least_squares import GramLeastSquares, GramState
 from shardlearn.solvers.iterative_least_squares import IterativeLeastSquares
+from shardlearn.solvers.normal_equations import system
 from shardlearn.solvers.singular_values import singular_values
 
 GRAM = GramLeastSquares()
@@ -46,6 +48,51 @@ def test_error_is_below_1e_10_kappa(p, kappa, intercept):
     assert state.b[0] == pytest.approx(b, abs=1e-9)
     assert state.rounds <= 4
     assert state.kappa <= 3.0 * kappa
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("kappa", [1e7, 1e8, 1e10, 1e12])
+def test_columns_closer_than_a_gram_matrix_sees(kappa, intercept):
+    X, y = conditioned(4000, 20, kappa)
+    state = solved(GRAM, squares(X, intercept=intercept), X, y)
+    w, _ = lapack(X, y, intercept)
+    assert state.status is Status.CONVERGED
+    assert state.rank == 20
+    assert relative(state.W[0], w) <= 1e-13 * kappa
+    assert state.rounds <= 5
+    assert kappa / 3.0 <= state.kappa <= 3.0 * kappa
+
+
+def test_columns_that_are_close_beside_columns_that_are_dependent():
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((2000, 4))
+    near = x[:, :1] + 1e-8 * draw.standard_normal((2000, 1))
+    X = np.hstack([x, near, 2.0 * x[:, 1:2] - x[:, 2:3], np.zeros((2000, 1))])
+    y = draw.standard_normal(2000)
+    for data in (X, csr(X)):
+        state = solved(GRAM, squares(data, np.array([0.0, 1.0]), t=2), data, np.stack([y, y], axis=1))
+        w, _ = lapack(X, y, cond=1e-12)
+        assert len(state.systems[0].kept) == 5
+        assert relative(state.W[0], w) < 1e-6
+        np.testing.assert_allclose(state.W[1], Ridge(1.0, solver="svd").fit(X, y).coef_, rtol=1e-7, atol=1e-10)
+
+
+def test_residuals_that_depend_on_each_other():
+    """Nothing is won then: the columns stay combinations of the others."""
+    x = np.random.default_rng(0).standard_normal((100, 2))
+    X = np.hstack([x, x])
+    part = system(X.T @ X, 0.0)
+    assert resolved(part, np.zeros((4, 4))) is part
+    assert resolved(part, np.block([[np.eye(2), np.zeros((2, 2))], [np.zeros((2, 2)), -np.ones((2, 2))]])) is part
+    assert resolved(part, np.block([[np.eye(2), np.zeros((2, 2))], [np.zeros((2, 2)), np.ones((2, 2))]])) is part
+
+
+def test_far_from_zero_without_an_intercept():
+    X = rotated(3000, 10, 3.0, offset=1e6)
+    y = np.random.default_rng(0).standard_normal(3000)
+    state = solved(GRAM, squares(X, intercept=False), X, y)
+    assert state.rank == 10
+    assert relative(state.W[0], lapack(X, y, intercept=False)[0]) < 1e-7
 
 
 @pytest.mark.parametrize("offset", [1e4, 1e6])

@@ -23,6 +23,7 @@ from shardlearn.statistics.gradient import GradSums, LossSums
 from shardlearn.statistics.gram import Gram, symmetric
 from shardlearn.statistics.moments import Moments, MomentSums
 
+from .close_columns import directions, resolved
 from .frame import centered, shifted
 from .metric import unsteady
 from .normal_equations import System, nonnegative, shortest, size, solved, system
@@ -41,6 +42,7 @@ class LeastSquaresPhase(Enum):
 
     PIVOT = "pivot"
     GRAM = "gram"
+    LOOK = "look"  # at columns that a Gram matrix takes for combinations of others
     REFINE = "refine"
 
 
@@ -63,6 +65,7 @@ class GramState:
     gram: Floats | None = None  # (p, p) about the mean
     systems: tuple[System, ...] = ()
     which: Ints | None = None  # (t,) each target's system
+    right: Floats | None = None  # (t, p) right-hand sides, until columns have been looked at
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -98,6 +101,9 @@ class GramLeastSquares:
             return Query(Moments(p, t), rows=Range(*grid.span(grid.first_block)))
         if state.phase is LeastSquaresPhase.GRAM:
             return Query(Gram(p, t, state.pivot, state.pivot_y), runs=RUNS)
+        if state.phase is LeastSquaresPhase.LOOK:
+            V, shift, pivot = shifted(problem.shape, state.center, directions(state.systems[0]), np.zeros(p))
+            return Query(Gram(p, 0, pivot, None, (V, shift)), runs=RUNS)
         assert state.offset is not None
         return Query(GradSums(Squared(), *shifted(problem.shape, state.center, state.W, state.offset)))
 
@@ -109,8 +115,10 @@ class GramLeastSquares:
             case MomentSums():
                 s = answer.weight if answer.weight > 0.0 else 1.0
                 return replace(state, phase=LeastSquaresPhase.GRAM, pivot=answer.sum / s, pivot_y=answer.sum_y / s)
-            case kernels.GramSums():
+            case kernels.GramSums() if state.phase is LeastSquaresPhase.GRAM:
                 return _summed(problem, state, answer)
+            case kernels.GramSums():
+                return _looked(problem, state, answer)
         return _refined(problem, state, answer)
 
 
@@ -133,9 +141,27 @@ def _summed(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> 
         C[steady == 0.0, :], C[:, steady == 0.0], H[steady == 0.0, :] = 0.0, 0.0, 0.0
     state = replace(state, weight=s, gram=C, center=center, offset=offset)
     state = _solved(problem, state, C, H)
-    if problem.shape.features and state.kappa > WELL_CONDITIONED:
+    first = state.systems[0]
+    if not problem.positive and first.alpha == 0.0 and len(first.out) and problem.shape.rows > len(C):
+        right = np.ascontiguousarray(H.T)
+        return _placed(replace(state, phase=LeastSquaresPhase.LOOK, right=right))
+    return _next(state)
+
+
+def _next(state: GramState) -> GramState:
+    """A refinement, where the normal equations cost too many digits."""
+    if state.kappa > WELL_CONDITIONED:
         return _placed(replace(state, phase=LeastSquaresPhase.REFINE))
     return _placed(replace(state, status=Status.CONVERGED))
+
+
+def _looked(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> GramState:
+    """Solve again where columns turned out to have something of their own."""
+    assert state.which is not None
+    assert state.right is not None
+    systems = (resolved(state.systems[0], symmetric(sums.G)), *state.systems[1:])
+    W = np.stack([solved(systems[i], one) for one, i in zip(state.right, state.which, strict=True)])
+    return _next(replace(state, systems=systems, W=W, right=None))
 
 
 def _solved(problem: LeastSquares, state: GramState, C: Floats, H: Floats) -> GramState:
@@ -168,7 +194,7 @@ def _refined(problem: LeastSquares, state: GramState, sums: LossSums) -> GramSta
     first = min(0.5, state.kappa**2 * 2.0**-50)
     rate = moved / state.correction if state.iterations else first
     state = replace(state, W=np.stack(W), offset=offset, iterations=state.iterations + 1, correction=moved)
-    if moved * rate <= ENOUGH:
+    if moved * rate <= max(ENOUGH, 2.0**-50 * state.kappa):
         return _placed(replace(state, status=Status.CONVERGED))
     stuck = rate > 0.5 or state.iterations >= PASSES
     return _placed(replace(state, status=Status.STALLED) if stuck else state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class System:
     L: Floats  # (r, r)
     scale: Floats  # (r,)
     out: Ints  # (m,)
+    out_scale: Floats  # (m,)
     Z: Floats  # (r, m); zero where coefficients are held at zero
     gauge: Floats  # factor of I + Z Z' or of I + Z' Z, whichever is smaller, equilibrated by `gauge_scale`
     gauge_scale: Floats
@@ -40,18 +41,15 @@ def system(C: Floats, alpha: float) -> System:
     A = scaled(C, alpha, scale)
     L, failed = kernels.cholesky(A) if bool((diagonal > 0.0).all()) else (A, 0)
     if failed < 0 and float(L.diagonal().min(initial=1.0)) ** 2 > tolerance(p):
-        everything, none = np.arange(p), np.zeros(0, np.int64)
-        Z = np.zeros((p, 0))
-        return System(alpha, everything, L, scale, none, Z, np.zeros((0, 0)), np.zeros(0), condition(A, L))
+        return _whole(alpha, np.arange(p), L, scale, np.zeros(0, np.int64))
     L, order, rank = kernels.pivoted_cholesky(A, tolerance(p))
     kept, out = order[:rank], order[rank:]
     top, bottom = np.ascontiguousarray(L[:rank, :rank]), L[rank:, :rank]
     T = kernels.solve_lower_t(top, np.ascontiguousarray(bottom.T))
     length = np.where(scale[out] > 0.0, 1.0 / np.where(scale[out] > 0.0, scale[out], 1.0), 0.0)
     Z = scale[kept][:, None] * T * length
-    gauge, gauge_scale = _gauge(Z)
-    inside = np.ascontiguousarray(A[np.ix_(kept, kept)])
-    return System(alpha, kept, top, scale[kept], out, Z, gauge, gauge_scale, condition(inside, top))
+    part = _whole(alpha, kept, top, scale[kept], out)
+    return gauged(replace(part, out_scale=scale[out], Z=Z))
 
 
 def restricted(C: Floats, alpha: float, kept: Ints) -> System:
@@ -67,8 +65,7 @@ def restricted(C: Floats, alpha: float, kept: Ints) -> System:
         nudge *= 10.0
         L, failed = kernels.cholesky(A)
     out = np.setdiff1d(np.arange(len(C)), kept)
-    Z = np.zeros((len(kept), 0))
-    return System(alpha, kept, L, scale, out, Z, np.zeros((0, 0)), np.zeros(0), condition(A, L))
+    return _whole(alpha, kept, L, scale, out)
 
 
 def solved(system_: System, h: Floats) -> Floats:
@@ -123,14 +120,14 @@ def nonnegative(C: Floats, h: Floats, alpha: float) -> tuple[Floats, System]:
         free = free ^ wrong
 
 
-def condition(A: Floats, L: Floats) -> float:
-    """sqrt(largest / smallest eigenvalue) of A = L L' by a few power steps: of the columns, not of their Gram."""
-    if not len(A):
+def condition(L: Floats) -> float:
+    """sqrt(largest / smallest eigenvalue) of L L' by a few power steps: of the columns, not of their Gram."""
+    if not len(L):
         return 1.0
-    v = np.where(np.arange(len(A)) % 2 == 0, 1.0, -1.0) + 0.5 * (np.arange(len(A)) % 3)
+    v = np.where(np.arange(len(L)) % 2 == 0, 1.0, -1.0) + 0.5 * (np.arange(len(L)) % 3)
     large, small, up, down = 1.0, 1.0, v, v
     for _ in range(ITERATIONS):
-        up = kernels.gemv(A, up)
+        up = kernels.gemv(L, kernels.gemv_t(L, up))
         large = float(np.sqrt(kernels.dot(up, up)))
         up = up / large
         down = kernels.solve_lower_t(L, kernels.solve_lower(L, down))
@@ -152,14 +149,22 @@ def scaled(C: Floats, alpha: float, scale: Floats) -> Floats:
     return A
 
 
-def _gauge(Z: Floats) -> tuple[Floats, Floats]:
+def _whole(alpha: float, kept: Ints, L: Floats, scale: Floats, out: Ints) -> System:
+    """Without combinations: coefficients outside stay where they are."""
+    none = np.zeros(0)
+    return System(alpha, kept, L, scale, out, none, np.zeros((len(kept), 0)), np.zeros((0, 0)), none, condition(L))
+
+
+def gauged(s: System) -> System:
+    """With what the projection on the row space needs for its Z."""
+    Z = s.Z
     small = Z if Z.shape[0] <= Z.shape[1] else np.ascontiguousarray(Z.T)
     G = kernels.matmul(small, np.ascontiguousarray(small.T))
     at = np.arange(len(G))
     G[at, at] += 1.0
     scale = 1.0 / np.sqrt(G.diagonal())
     L, _ = kernels.cholesky(scale[:, None] * G * scale)
-    return L, scale
+    return replace(s, gauge=L, gauge_scale=scale)
 
 
 def _projected(s: System, w: Floats) -> Floats:
@@ -168,14 +173,14 @@ def _projected(s: System, w: Floats) -> Floats:
     kept, out = w[s.kept], w[s.out]
     w = w.copy()
     if Z.shape[0] <= Z.shape[1]:  # [I Z]' (I + Z Z')^-1 [I Z] w
-        u = _gauged(s, kept + kernels.gemv(Z, out))
+        u = _through(s, kept + kernels.gemv(Z, out))
         w[s.kept], w[s.out] = u, kernels.gemv(Zt, u)
     else:  # w - [-Z; I] (I + Z'Z)^-1 (w_out - Z' w_kept)
-        v = _gauged(s, out - kernels.gemv(Zt, kept))
+        v = _through(s, out - kernels.gemv(Zt, kept))
         w[s.kept], w[s.out] = kept + kernels.gemv(Z, v), out - v
     return w
 
 
-def _gauged(s: System, v: Floats) -> Floats:
+def _through(s: System, v: Floats) -> Floats:
     inside = kernels.solve_lower(s.gauge, s.gauge_scale * v)
     return s.gauge_scale * kernels.solve_lower_t(s.gauge, inside)

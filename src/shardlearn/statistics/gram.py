@@ -9,7 +9,7 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Floats
+from shardlearn.core.matrix import Floats, Matrix
 from shardlearn.kernels import GramSums
 
 from .gradient import wanted
@@ -23,13 +23,14 @@ class Gram:
     targets: int = 0
     pivot: Floats | None = None  # (p,); dense data only
     pivot_y: Floats | None = None  # (t,)
+    through: tuple[Floats, Floats] | None = None  # of z = V (x - pivot) + shift instead of x: V (p, .), shift (p,)
     exact: ClassVar[bool] = False
 
     def of(self, block: Block, /) -> GramSums:
-        return kernels.gram(block.X, self._y(block), block.weight, self.pivot, self.pivot_y)
+        return kernels.gram(*self._rows(block), self.pivot_y)
 
     def add(self, into: GramSums, block: Block, /) -> GramSums:
-        return kernels.gram(block.X, self._y(block), block.weight, self.pivot, self.pivot_y, out=into)
+        return kernels.gram(*self._rows(block), self.pivot_y, out=into)
 
     def merge(self, left: GramSums, right: GramSums, /) -> GramSums:
         for mine, other in zip(left, right, strict=True):
@@ -39,6 +40,12 @@ class Gram:
     def bytes(self) -> int:
         p, t = self.features, self.targets
         return 8 * (p * p + p * t + p + 2 * t + 1)
+
+    def _rows(self, block: Block) -> tuple[Matrix, Floats | None, Floats | None, Floats | None]:
+        """Features, targets, weights and the pivot of the features."""
+        if self.through is None:
+            return block.X, self._y(block), block.weight, self.pivot
+        return kernels.row_products(block.X, *self.through, self.pivot), self._y(block), block.weight, None
 
     def _y(self, block: Block) -> Floats | None:
         return wanted(block.y).reshape(block.n, self.targets) if self.targets else None

@@ -138,6 +138,11 @@ def _gram_alone(seed: int, n: int) -> Case:
     return Case(Gram(width(seed), 0, model(seed, 1)[2]), block(seed, n, None))
 
 
+def _gram_through(seed: int, n: int) -> Case:
+    V, shift, pivot = model(seed, 3)
+    return Case(Gram(3, 1, pivot, None, (V, shift)), block(seed, n, numbers(seed, 16, (n, 1))))
+
+
 def _moments(seed: int, n: int) -> Case:
     return Case(Moments(width(seed), 1, model(seed, 1)[2]), block(seed, n, numbers(seed, 16, (n,))))
 
@@ -194,6 +199,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "gradient, poisson": Row(_poisson),
         "gram": Row(_gram),
         "gram without targets": Row(_gram_alone),
+        "gram of directions": Row(_gram_through),
         "moments": Row(_moments),
         "products": Row(_products),
         "curvature, multinomial": Row(_curvature),
