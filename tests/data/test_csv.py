@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,9 @@ from shardlearn import _native
 from shardlearn.core.errors import InputError, SourceChangedError
 from shardlearn.data import Spec, cache, lay_out, read
 from shardlearn.data.csv import NULLS
+from shardlearn.data.files import File
 from shardlearn.data.schema import Kind
+from shardlearn.data.text import Remembered, Stopped, at_once, feed
 
 N = 9000
 X = rng.standard_normal((N, 64)).round(6)
@@ -221,3 +225,29 @@ def test_labels_of_all_kinds(tmp_path: Path) -> None:
     expected = {"i": [1, -7], "f": [0.5, 1], "b": [True, False], "s": ["u", "v"]}
     for name, values in expected.items():
         assert labels(lay_out(file, name, spec=Spec(columns=["x"]))).tolist() == values
+
+
+def test_an_error_stops_the_other_files() -> None:
+    seen: list[int] = []
+
+    def work(number: int, stop: Event) -> int:
+        if number == 1:
+            raise InputError("broken", code="SL2202")
+        assert stop.wait(20)
+        seen.append(number)
+        with pytest.raises(Stopped):
+            feed(None, io.BytesIO(b"text"), None, stop)
+        return number
+
+    with pytest.raises(InputError, match="broken"):
+        at_once(work, [1, 0], 2)
+    assert seen in ([0], [])
+    assert at_once(lambda number, stop: number + stop.is_set(), [3], 8) == [3]
+
+
+def test_indexes_are_remembered_up_to_a_number() -> None:
+    held: Remembered[int] = Remembered()
+    for number in range(300):
+        assert held.get(File(str(number), 1, 1, 1), lambda: number) == number  # noqa: B023  called at once
+    assert held.get(File("299", 1, 1, 1), lambda: -1) == 299
+    assert held.get(File("0", 1, 1, 1), lambda: -1) == -1

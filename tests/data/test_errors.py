@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from tests.data.rows import blocks, features, surveyed
 
-from shardlearn.core.errors import InputError, InputTypeError, ShardlearnError
+from shardlearn.core.errors import InputError, ShardlearnError
 from shardlearn.core.tree import Counter, Tree
 from shardlearn.data import Spec, lay_out, read, verify
-from shardlearn.data.files import File, open_input, stat, why
+from shardlearn.data.files import why
 from shardlearn.statistics.survey import Survey
 
 N, P = 20_000, 64  # blocks of 8,192 rows
@@ -334,59 +334,6 @@ def test_dropping_a_column_mends_drift(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1.0], "b": [2.0]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"a": [1.0], "b": ["x"], "c": [1]}), tmp_path / "2.parquet")
     assert features(lay_out(read(tmp_path, drop_columns=["b", "c"]))).tolist() == [[1], [1]]
-
-
-@pytest.mark.parametrize(
-    ("make", "words", "kind"),
-    [
-        (
-            lambda folder: read(folder / "nope.parquet"),
-            "No data found at .*nope.parquet(.|\n)*no such file",
-            ValueError,
-        ),
-        (lambda folder: read(f"{folder}/*.parquet"), "No data found at(.|\n)*no file matches", ValueError),
-        (lambda folder: read(folder), "No data found at(.|\n)*no file with a known ending", ValueError),
-        (lambda folder: read([]), "Expected 2D array", ValueError),
-        (lambda folder: read(b"x.parquet"), "Can't read data of type|path of bytes", TypeError),
-        (lambda folder: read("nope://x/y.parquet"), "Can't read nope://x/y.parquet", ValueError),
-        (lambda folder: read(42), "Can't read data of type builtins.int", TypeError),
-        (lambda folder: read(pa.table({"a": [1]}), columns="a"), "columns= takes a list", TypeError),
-        (
-            lambda folder: read(pa.table({"a": [1]}), missing="keep"),
-            "missing='keep' is not one of 'error', 'drop'",
-            ValueError,
-        ),
-        (lambda folder: read(pa.table({"a": [1]}), dtype="f2"), "dtype='f2' is not one of", ValueError),
-        (lambda folder: read(pa.table({"a": [1]}), format="xls"), "format='xls' is not one of", ValueError),
-        (lambda folder: read(pa.table({"a": [1]}), cache="memory"), "cache='memory' is not one of", ValueError),
-    ],
-)
-def test_what_can_not_be_opened(make: Any, words: str, kind: type[Exception], tmp_path: Path) -> None:
-    with pytest.raises(kind, match=words) as caught:
-        make(tmp_path)
-    assert isinstance(caught.value, InputError | InputTypeError)
-
-
-def test_formats(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"Can't tell the format(.|\n)*format="):
-        read(tmp_path / "data")
-    assert features(lay_out(read(tmp_path / "data", format="csv"))).tolist() == [[1, 2]]
-    (tmp_path / "a.csv").write_text("a\n1\n")
-    pq.write_table(pa.table({"a": [1.0]}), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match="Files of several formats: csv, parquet"):
-        read(tmp_path)
-    assert read(f"{tmp_path}/*.csv").count() == 1
-
-
-def test_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"Can't read .*nope(.|\n)*No such file"):
-        stat(str(tmp_path / "nope"))
-    (tmp_path / "x.parquet").mkdir()
-    with pytest.raises(InputError, match="No data found"):
-        read(tmp_path / "x.parquet")
-    with pytest.raises(InputError, match="Can't read gone"):
-        open_input(File("gone", 1, 1, 1))
 
 
 def test_no_foreign_words() -> None:

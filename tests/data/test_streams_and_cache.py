@@ -73,8 +73,8 @@ def test_cache_goes_with_the_last_holder(tmp_path: Path, disk_cache: Path) -> No
 
 def test_names_say_whose_it_is() -> None:
     room = cache.room()
-    assert cache.owner(os.path.basename(room.path)) == (os.getpid(), cache.started(os.getpid()))
-    for name in ("other", "shardlearn-x-1-y", "shardlearn-1", "shardlearn-"):
+    assert cache.owner(os.path.basename(room.path)) == (os.getpid(), cache.started(os.getpid()), cache.host())
+    for name in ("other", "shardlearn-x-1-y-z", "shardlearn-1", "shardlearn-", "shardlearn-1-2-x"):
         assert cache.owner(name) is None
     assert cache.started(2**22 + 1) == 0
     room.close()
@@ -82,12 +82,14 @@ def test_names_say_whose_it_is() -> None:
 
 
 def test_another_process_does_not_remove_it(disk_cache: Path) -> None:
-    folder = disk_cache / f"shardlearn-1-{cache.started(1)}-x"
-    folder.mkdir()
-    cache.Room(str(folder)).close()
-    assert cache.sweep(disk_cache) == 0
-    assert folder.exists()
-    folder.rmdir()
+    alive = f"shardlearn-1-{cache.started(1)}-{cache.host()}-x"
+    elsewhere = "shardlearn-4194304-1-deadbeef-x"  # of a machine that shares the folder
+    for folder in (disk_cache / alive, disk_cache / elsewhere):
+        folder.mkdir()
+        cache.Room(str(folder)).close()
+        assert cache.sweep(disk_cache) == 0
+        assert folder.exists()
+        folder.rmdir()
     (disk_cache / "notes").mkdir()
     assert cache.sweep(disk_cache) == 0
     (disk_cache / "notes").rmdir()

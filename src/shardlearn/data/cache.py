@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -34,7 +35,7 @@ class Room:
 
 def _remove(path: str) -> None:
     """Remove a folder, unless another process (a fork) asks."""
-    if owner(os.path.basename(path)) == (os.getpid(), started(os.getpid())):
+    if owner(os.path.basename(path)) == (os.getpid(), started(os.getpid()), host()):
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -51,7 +52,7 @@ def room() -> Room:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         sweep(folder)
         pid = os.getpid()
-        return Room(tempfile.mkdtemp(prefix=f"{PREFIX}{pid}-{started(pid)}-", dir=folder))
+        return Room(tempfile.mkdtemp(prefix=f"{PREFIX}{pid}-{started(pid)}-{host()}-", dir=folder))
     except OSError as error:
         raise refusals.unreadable(
             str(folder), error.strerror or "can't be written", "point SHARDLEARN_CACHE at a folder that can be written"
@@ -63,18 +64,23 @@ def sweep(folder: Path) -> int:
     gone = 0
     for entry in os.scandir(folder):
         who = owner(entry.name)
-        if who is not None and started(who[0]) != who[1]:
+        if who is not None and who[2] == host() and started(who[0]) != who[1]:
             shutil.rmtree(entry.path, ignore_errors=True)
             gone += 1
     return gone
 
 
-def owner(name: str) -> tuple[int, int] | None:
-    """Process id and start time in a folder's name."""
+def owner(name: str) -> tuple[int, int, str] | None:
+    """Process id, start time and machine in a folder's name."""
     parts = name.removeprefix(PREFIX).split("-")
-    if not name.startswith(PREFIX) or len(parts) < 3 or not (parts[0].isdecimal() and parts[1].isdecimal()):
+    if not name.startswith(PREFIX) or len(parts) < 4 or not (parts[0].isdecimal() and parts[1].isdecimal()):
         return None
-    return int(parts[0]), int(parts[1])
+    return int(parts[0]), int(parts[1]), parts[2]
+
+
+def host() -> str:
+    """The machine in eight letters: a cache in a shared home holds the rooms of several."""
+    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
 
 
 def started(pid: int) -> int:

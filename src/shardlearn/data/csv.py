@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from .files import File, open_input, stat, why
 from .schema import HUGE, Column, Kind, Schema
 from .source import Files, Source
 from .spec import Spec
-from .text import CHUNK, FINE, feed, is_packed, unpacking
+from .text import CHUNK, FINE, Remembered, at_once, feed, is_packed, unpacking
 from .text import FAILURES as TEXT_FAILURES
 
 NULLS = (
@@ -47,6 +46,9 @@ class Index:
     large: tuple[tuple[int, int], ...]  # by column: integers beyond 2**53 and the row of the first one
     unpacked: str = ""  # the file in the cache that is read instead
     unpacked_bytes: int = 0
+
+
+INDEXES: Remembered[Index] = Remembered()  # of this process, so that a score after a fit does not index again
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,8 +158,9 @@ def open_csv(files: tuple[File, ...], name: str, spec: Spec) -> CsvSource:
     """Index all files, several at a time; packed ones are unpacked on the way."""
     room = cache.room() if any(is_packed(file) for file in files) else None
     try:
-        with ThreadPoolExecutor(max(1, min(len(os.sched_getaffinity(0)), len(files), 8))) as pool:
-            indexes = tuple(pool.map(lambda at: _index(at[1], room, at[0]), enumerate(files)))
+        numbered = list(enumerate(files))
+        threads = min(len(os.sched_getaffinity(0)), 8)
+        indexes = tuple(at_once(lambda at, stop: _index(at[1], room, at[0], stop), numbered, threads))
         found = one_schema([index.schema for index in indexes], [file.shown for file in files])
     except BaseException:
         if room is not None:
@@ -166,31 +169,30 @@ def open_csv(files: tuple[File, ...], name: str, spec: Spec) -> CsvSource:
     return CsvSource(files, indexes, found, name, room, spec)
 
 
-def _index(file: File, room: cache.Room | None, number: int) -> Index:
+def _index(file: File, room: cache.Room | None, number: int, stop: Event) -> Index:
     if file.size == 0:
         raise refusals.empty_file(file.shown)
     if room is None or not is_packed(file):
-        return _index_plain(file)
-    return unpack(file, f"{room.path}/{number:06d}.csv")
+        return INDEXES.get(file, lambda: _index_plain(file, stop))
+    return unpack(file, f"{room.path}/{number:06d}.csv", stop)
 
 
-@lru_cache(maxsize=256)
-def _index_plain(file: File) -> Index:
+def _index_plain(file: File, stop: Event) -> Index:
     scanner = _native.CsvScanner(",", list(NULLS), FINE)
     try:
         with open(file.path, "rb", buffering=0) as opened:
-            size = feed(scanner, opened, None)
+            size = feed(scanner, opened, None, stop)
     except FAILURES as error:
         raise refusals.unreadable(file.shown, why(error)) from None
     file.must_be_same()
     return _found(file, scanner, size)
 
 
-def unpack(file: File, path: str) -> Index:
+def unpack(file: File, path: str, stop: Event) -> Index:
     """The index of a packed or remote file, which is written to the cache on the way."""
     scanner = _native.CsvScanner(",", list(NULLS), FINE)
     with unpacking(file, path) as (opened, writer):
-        size = feed(scanner, opened, writer)
+        size = feed(scanner, opened, writer, stop)
     return replace(_found(file, scanner, size), unpacked=path, unpacked_bytes=size)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from . import cache, scan
 from .packing import LARGE, packer
 from .roles import Roles
 from .source import Source
+from .text import Stopped, at_once
 
 WIDE = 192 * 1024 * 1024  # what one reader may hold, where nobody says
 GROUP = 32 * 1024 * 1024  # what decoding one group of columns may hold
@@ -72,8 +73,12 @@ def unpacked(source: Source, roles: Roles, budget: int | None) -> Strips | None:
             room.close()
             return None
         groups = _groups(source, names, min(GROUP, most // (2 * WRITERS)))
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda at: _write(source, groups[at], roles.dtype, _path(room, at)), range(len(groups))))
+        numbered = list(enumerate(groups))
+        at_once(
+            lambda at, stop: _write(source, at[1], np.empty(0, roles.dtype), _path(room, at[0]), stop),
+            numbered,
+            WRITERS,
+        )
     except BaseException:
         room.close()
         raise
@@ -87,16 +92,18 @@ def _groups(source: Source, names: Sequence[str], most: int) -> list[list[str]]:
     return [list(names[at : at + size]) for at in range(0, len(names), size)]
 
 
-def _write(source: Source, names: Sequence[str], dtype: str, path: str) -> None:
+def _write(source: Source, names: Sequence[str], like: Array, path: str, stop: Event) -> None:
     writer = cache.Writer(path)
     try:
         pack, schema = None, None
         for batch in source.read(0, source.count(), names):
+            if stop.is_set():
+                raise Stopped
             if schema is None or not batch.schema.equals(schema):
                 schema = batch.schema
                 pack = packer(schema, range(len(names)))
             assert pack is not None
-            rows = np.empty((batch.num_rows, len(names)), dtype)
+            rows = np.empty_like(like, shape=(batch.num_rows, len(names)))
             if pack.rows(pack.export(batch), 0, batch.num_rows, rows, 0)[:, LARGE].any():
                 raise scan.large_integers(source, names)
             writer.write(rows.data.cast("B"))

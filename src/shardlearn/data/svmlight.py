@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from .matrix_blocks import without_missing
 from .schema import Column, Kind, Schema
 from .source import Files, Source
 from .spec import Spec
-from .text import CHUNK, FAILURES, FINE, feed, is_packed, unpacking
+from .text import CHUNK, FAILURES, FINE, Remembered, at_once, feed, is_packed, unpacking
 
 TARGET = "target"  # the name of the labels, which stand first in a line
 FAULTS = {
@@ -50,6 +51,9 @@ class Index:
     whole_labels: bool
     unpacked: str = ""  # the file in the cache that is read instead
     unpacked_bytes: int = 0
+
+
+INDEXES: Remembered[Index] = Remembered()
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,7 +170,9 @@ def open_svmlight(files: tuple[File, ...], name: str, spec: Spec) -> SvmlightSou
     """Index all files; the width is the largest index, or what the caller says."""
     room = cache.room() if any(is_packed(file) for file in files) else None
     try:
-        indexes = tuple(_index(file, room, number) for number, file in enumerate(files))
+        numbered = list(enumerate(files))
+        threads = min(len(os.sched_getaffinity(0)), 8)
+        indexes = tuple(at_once(lambda at, stop: _index(at[1], room, at[0], stop), numbered, threads))
         largest = max(index.largest for index in indexes) + (1 if spec.zero_based else 0)
         for file, index in zip(files, indexes, strict=True):
             if index.least == 0 and not spec.zero_based:
@@ -196,24 +202,23 @@ def opened_again(source: SvmlightSource, spec: Spec) -> SvmlightSource:
     return replace(source, width=width, spec=replace(source.spec, dtype=spec.dtype))
 
 
-def _index(file: File, room: cache.Room | None, number: int) -> Index:
+def _index(file: File, room: cache.Room | None, number: int, stop: Event) -> Index:
     if file.size == 0:
         raise refusals.empty_file(file.shown)
     if room is None or not is_packed(file):
-        return _index_plain(file)
+        return INDEXES.get(file, lambda: _index_plain(file, stop))
     path = f"{room.path}/{number:06d}.svm"
     scanner = _native.SvmScanner(FINE)
     with unpacking(file, path) as (opened, writer):
-        size = feed(scanner, opened, writer)
+        size = feed(scanner, opened, writer, stop)
     return replace(_found(file, scanner, size), unpacked=path, unpacked_bytes=size)
 
 
-@lru_cache(maxsize=256)
-def _index_plain(file: File) -> Index:
+def _index_plain(file: File, stop: Event) -> Index:
     scanner = _native.SvmScanner(FINE)
     try:
         with open(file.path, "rb", buffering=0) as opened:
-            size = feed(scanner, opened, None)
+            size = feed(scanner, opened, None, stop)
     except FAILURES as error:
         raise refusals.unreadable(file.shown, why(error)) from None
     file.must_be_same()

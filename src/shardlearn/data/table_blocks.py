@@ -92,7 +92,8 @@ class TableBlocks:
         return Block(X, y, np.empty(0) if weighted else None, self.grid.first, extra=extra)
 
     def footprint(self) -> Footprint:
-        beside = 8 * (self.y_kind is not None) + 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
+        beside = 64 if self.y_kind == "str" else 8 * (self.y_kind is not None)
+        beside += 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
         rows = min(self.grid.rows, max(self.grid.count, 1))
         reader = self.source.reader_bytes(self.from_batches, rows) if self.from_batches else 0
         strip = 0 if self.strips is None else rows * max(self.strips.widths) * np.dtype(self.roles.dtype).itemsize
