@@ -52,7 +52,8 @@ auto values(const A& a, std::initializer_list<i64> needed, const char* name) {
     }
     if (!fits) {
         std::string text = "(";
-        for (i64 size : needed) text += (text.size() > 1 ? ", " : "") + (size < 0 ? std::string("any") : std::to_string(size));
+        for (i64 size : needed)
+            text += (text.size() > 1 ? ", " : "") + (size < 0 ? std::string("any") : std::to_string(size));
         throw nb::value_error((std::string(name) + " has shape " + shape_of(a) + "; " + text + ") is needed.").c_str());
     }
     if (reinterpret_cast<std::uintptr_t>(a.data()) % (a.dtype().bits / 8) != 0)

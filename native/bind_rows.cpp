@@ -33,8 +33,10 @@ void weighted_rows_sum(const AnyIn& data, const Maybe<std::int32_t>& indices, co
 }
 
 Targets targets(const In<double>& y, const double* weight, int loss, i64 n, i64 k) {
-    if (loss < 0 || loss >= LOSSES) throw nb::value_error("loss must be 0 (squared), 1 (logistic), 2 (multinomial) or 3 (poisson).");
-    if (k < 1 || (loss == MULTINOMIAL && k < 2)) throw nb::value_error("the multinomial loss needs two classes or more, another one column or more.");
+    if (loss < 0 || loss >= LOSSES)
+        throw nb::value_error("loss must be 0 (squared), 1 (logistic), 2 (multinomial) or 3 (poisson).");
+    if (k < 1 || (loss == MULTINOMIAL && k < 2))
+        throw nb::value_error("the multinomial loss needs two classes or more, another one column or more.");
     bool one = loss == MULTINOMIAL || (k == 1 && y.ndim() == 1);
     const double* from = one ? values(y, {n}, "y") : values(y, {n, k}, "y");
     return {from, weight, static_cast<Loss>(loss)};

@@ -69,7 +69,8 @@ inline void tiles(const double* a, const double* b, i64 depth, const Block& bloc
     for (i64 j = 0; j < block.n; j += NR)
         for (i64 i = 0; i < block.m; i += MR) {
             if (block.lower && j0 + j > i0 + i + MR - 1) continue;
-            int rows = static_cast<int>(least<i64>(MR, block.m - i)), columns = static_cast<int>(least<i64>(NR, block.n - j));
+            int rows = static_cast<int>(least<i64>(MR, block.m - i));
+            int columns = static_cast<int>(least<i64>(NR, block.n - j));
             double* c = block.c + i * block.ldc + j;
             if (rows == MR && columns == NR)
                 tile<MINUS>(a + i * depth, b + j * depth, depth, c, block.ldc);

@@ -5,7 +5,7 @@
 namespace shardlearn::SHARDLEARN_ISA {
 
 constexpr int COLUMNS = 8;                          // of a packed block
-constexpr i64 STRIDE = (SUB_LEAF + 1) * COLUMNS;    // from block to block: one line more, so that blocks don't share a set
+constexpr i64 STRIDE = (SUB_LEAF + 1) * COLUMNS;    // from block to block: a line more, lest blocks share a cache set
 constexpr int GROUP = 3;                            // blocks side by side in a tile
 constexpr int TILE_R = W == 8 ? 8 : W == 4 ? 4 : 2;  // left columns that one register tile takes
 constexpr int TILE_B = W == 8 ? GROUP : 1;          // and blocks on its right
@@ -63,8 +63,8 @@ inline void block_chains(const double* left, int columns, const double* right, i
                          double* out) {
     for (int b = 0; b < blocks; b += TILE_B)
         for (int r = 0; r < columns; r += TILE_R)
-            chains_of<TILE_R, TILE_B>(least(TILE_R, columns - r), least(TILE_B, blocks - b), left + r, right + b * STRIDE,
-                                      rows, fetch, out + r * GROUP * COLUMNS + b * COLUMNS);
+            chains_of<TILE_R, TILE_B>(least(TILE_R, columns - r), least(TILE_B, blocks - b), left + r,
+                                      right + b * STRIDE, rows, fetch, out + r * GROUP * COLUMNS + b * COLUMNS);
 }
 
 template <class X>
@@ -121,7 +121,8 @@ inline void add_triangle(const Leaf& leaf, i64 p, double* g) {
 }
 
 // Adds the products of column `e` of the extras with the columns a of a tile.
-SL_INLINE void add_extra(const double* tile, const Leaf& leaf, i64 e, i64 from, i64 stop, i64 t, i64 p, const GramSums& out) {
+SL_INLINE void add_extra(const double* tile, const Leaf& leaf, i64 e, i64 from, i64 stop, i64 t, i64 p,
+                         const GramSums& out) {
     i64 b = leaf.full * COLUMNS + e, q = e - leaf.left_over;
     if (e < leaf.left_over)
         for (i64 a = from; a < least(stop, b + 1); ++a) out.g[a * p + b] += tile[a - from];
@@ -137,7 +138,8 @@ inline void add_extras(const Leaf& leaf, i64 p, i64 t, const GramSums& out) {
         for (i64 e = 0; e < leaf.extras; e += COLUMNS) {
             int blocks = static_cast<int>(least<i64>(GROUP, leaf.blocks - block));
             int columns = static_cast<int>(least<i64>(COLUMNS, leaf.extras - e));
-            block_chains(leaf.extra + e / COLUMNS * STRIDE, columns, leaf.wx + block * STRIDE, blocks, leaf.rows, {nullptr, 0}, tile);
+            block_chains(leaf.extra + e / COLUMNS * STRIDE, columns, leaf.wx + block * STRIDE, blocks, leaf.rows,
+                         {nullptr, 0}, tile);
             i64 from = block * COLUMNS, stop = least(p, from + GROUP * COLUMNS);
             for (int c = 0; c < columns; ++c) add_extra(tile + c * GROUP * COLUMNS, leaf, e + c, from, stop, t, p, out);
         }

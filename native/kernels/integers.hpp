@@ -35,7 +35,8 @@ inline i64 distinct_narrow(const i64* y, i64 n, i64 low, i64 high, i64 limit, i6
 }
 
 inline void sort_pairs(i64* values, i64* counts, i64 n) {  // Shell's sort (Ciura's gaps)
-    const i64 gaps[] = {1577940, 701307, 310571, 138042, 61348, 27265, 12117, 5385, 2393, 1063, 472, 209, 90, 38, 17, 7, 3, 1};
+    const i64 gaps[] = {1577940, 701307, 310571, 138042, 61348, 27265, 12117, 5385, 2393,
+                        1063,    472,    209,    90,     38,    17,    7,     3,    1};
     for (i64 gap : gaps)
         for (i64 i = gap; i < n; ++i) {
             i64 value = values[i], count = counts[i], j = i;

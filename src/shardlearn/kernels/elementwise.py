@@ -1,4 +1,7 @@
-"""Elementary functions of float64 arrays, the same bits everywhere; the errors in ulp are the largest seen on ten million arguments."""
+"""Elementary functions of float64 arrays, the same bits everywhere.
+
+The errors in ulp are the largest seen on ten million arguments.
+"""
 
 from __future__ import annotations
 
