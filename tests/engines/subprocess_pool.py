@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import struct
 import subprocess
 import sys
@@ -130,7 +129,7 @@ class SubprocessPool:
     def kill(self, which: int) -> None:
         """SIGKILL, whatever that child is doing."""
         with self._changed:
-            os.kill(self._children[which % self.workers].process.pid, signal.SIGKILL)
+            self._children[which % self.workers].process.kill()
             self.killed += 1
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -183,6 +185,24 @@ def test_a_worker_may_be_killed_in_any_piece(children: SubprocessPool) -> None:
         assert equal(engine.fold(data, Query(FloatSum()), emit=ignore), expected)
     children.kill_on = set()
     assert children.killed - killed == 6
+
+
+def test_workers_may_be_killed_at_any_moment(children: SubprocessPool) -> None:
+    blocks, engine = random_blocks(n=4000, rows=64), subprocess_engine(children, attempts=50)
+    expected, killed = reference(blocks, Query(FloatSum())), children.killed
+    data, draw, pause = {"train": engine.open(blocks)}, random.Random(1), threading.Event()
+
+    def shoot() -> None:
+        for _ in range(4):
+            pause.wait(draw.random() * 0.3)
+            children.kill(draw.randrange(2))
+
+    shooter = threading.Thread(target=shoot)
+    shooter.start()
+    while shooter.is_alive():
+        assert equal(engine.fold(data, Query(FloatSum()), emit=ignore), expected)
+    shooter.join()
+    assert children.killed - killed == 4
 
 
 def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Path, children: SubprocessPool) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 
 import joblib
 import pytest
-from tests.engines.conformance import equal
 from tests.engines.fakes import FloatSum, random_blocks
+from tests.engines.joblib_task import in_a_worker
 from tests.engines.test_conformance import reference
 from tests.engines.test_threads import in_a_forked_child
 
 import shardlearn
 from shardlearn.core.errors import ParameterError
-from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
 from shardlearn.engines import current, engine, set_engine
 from shardlearn.engines.machine import cpus
@@ -39,13 +38,7 @@ def told() -> tuple[str, int, int | None]:
 
 def fits() -> bool:
     """Whether a fold here gives what it gives alone."""
-    now, blocks = current(), random_blocks()
-    data = now.open(blocks)
-    try:
-        answer = now.fold({"train": data}, Query(FloatSum()), emit=ignore)
-    finally:
-        now.close(data)
-    return equal(answer, reference(blocks, Query(FloatSum())))
+    return in_a_worker()[2] == reference(random_blocks(), Query(FloatSum())).tobytes()
 
 
 def test_default_is_all_cpus_and_half_of_what_is_free() -> None:
@@ -150,11 +143,6 @@ def test_a_fit_in_a_forked_child() -> None:
     assert fits()
 
 
-def in_a_worker() -> tuple[int, str, bool]:
-    now = current()
-    return now.workers, now.workers_from, fits()
-
-
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_inside_a_joblib_worker_the_default_is_one_thread(
@@ -162,14 +150,14 @@ def test_inside_a_joblib_worker_the_default_is_one_thread(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     with joblib.parallel_config(backend=backend):
-        got = joblib.Parallel(n_jobs=2)(joblib.delayed(in_a_worker)() for _ in range(3))
-    assert {(workers, fine) for workers, _, fine in got} == {(1, True)}
+        got = joblib.Parallel(n_jobs=2)(joblib.delayed(in_a_worker)() for _ in range(2))
+    assert {(workers, bits) for workers, _, bits in got} == {(1, in_a_worker()[2])}
     assert "joblib" in got[0][1]
 
 
 def test_inside_a_joblib_thread_the_pool_is_shared() -> None:
     got = joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(in_a_worker)() for _ in range(3))
-    assert {(workers, fine) for workers, _, fine in got} == {(cpus()[0], True)}
+    assert {(workers, bits) for workers, _, bits in got} == {(cpus()[0], in_a_worker()[2])}
 
 
 def test_signal_handlers_are_left_alone() -> None:

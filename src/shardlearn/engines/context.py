@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Lock
+from time import monotonic
 
 from shardlearn import config
 from shardlearn.core.engine import Engine
@@ -107,7 +109,7 @@ def current() -> PoolEngine | SerialEngine:
     elif config.inside_joblib_worker():
         workers, workers_from = 1, "one, inside a worker process of joblib or multiprocessing"
     else:
-        workers, workers_from = cpus()
+        workers, workers_from = _cpus(int(monotonic()))
     with _lock:
         found = _engines.get((kind, workers, wish.memory))
         if found is None:
@@ -155,9 +157,19 @@ def _limited(found: PoolEngine | SerialEngine, wish: Wish) -> None:
     if wish.memory is not None:
         found.memory_from = wish.memory_from
     elif found.room.idle or found.room.limit is None:
-        free, who = free_memory()
+        free, who = _free(int(monotonic()))
         found.room.limit = max(free // 2, 1)
         found.memory_from = f"half of the {free / 1e9:.1f} GB that {who} has free"
+
+
+@lru_cache(maxsize=1)  # looking takes a millisecond, and fits of small data come by the thousand
+def _free(_second: int) -> tuple[int, str]:
+    return free_memory()
+
+
+@lru_cache(maxsize=1)
+def _cpus(_second: int) -> tuple[int, str]:
+    return cpus()
 
 
 def _no_such(kind: str, origin: str) -> ParameterError:
