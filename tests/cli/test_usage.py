@@ -86,6 +86,10 @@ def test_a_folder_in_use_is_refused_before_the_fit(call, data, tmp_path) -> None
     assert call(*FIT, "--overwrite").code == 0
     (tmp_path / "file").write_text("x")
     assert "a file" in call(*FIT[:-1], "file", "--overwrite").err
+    assert "a file" in call(*FIT[:-1], "file/below").err
+    assert "holds other things" in call(*FIT[:-1], "data", "--overwrite").err
+    (tmp_path / "empty").mkdir()
+    assert call(*FIT[:-1], "empty").code == 0
 
 
 def test_foreign_errors_do_not_show_their_words(call, data, monkeypatch) -> None:

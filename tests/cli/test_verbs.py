@@ -174,3 +174,13 @@ def test_svmlight_and_text_where_numbers_are_needed(call, data, tmp_path) -> Non
     refused = call("evaluate", "r", "--data", "data", "--target", "carrier")
     assert refused.code == 1
     assert "[SL2903]" in refused.err
+
+
+def test_as_a_program(spawn, data, tmp_path) -> None:
+    done = spawn("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b", "--out", "m", "--json")
+    assert done.code == 0
+    assert done.err == ""
+    assert done.json["out"] == "m"
+    assert shardlearn.fingerprint(shardlearn.load(tmp_path / "m")) == done.json["fingerprint"]
+    assert spawn("report", "nowhere").code == 1
+    assert spawn("--version").out.strip() == shardlearn.__version__

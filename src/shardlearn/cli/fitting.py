@@ -10,6 +10,7 @@ from shardlearn import storage
 from shardlearn.core.errors import Interrupted, StorageError
 from shardlearn.data import Source
 from shardlearn.observe.words import percent
+from shardlearn.storage.atomic import BESIDE, MANIFEST, STORED, TEMPORARY
 
 from . import record
 from .evaluating import measure, table
@@ -19,6 +20,8 @@ from .opening import running, source_of
 from .output import Answer, Usage, answering
 from .stopping import Signals, stoppable
 from .values import estimator_class, parameters
+
+MODEL = "a saved model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +114,27 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
 
 def check_free(folder: str, overwrite: bool) -> None:
     """Refuse before hours of work what would be refused after them."""
-    if not os.path.lexists(folder):
-        return
-    empty = os.path.isdir(folder) and not os.listdir(folder)
-    if not empty and not (overwrite and os.path.isdir(folder)):
+    found = _in_the_way(folder, overwrite)
+    if found:
         raise StorageError(
             f"Can't save to {folder}.",
             code="SL5102",
-            found="a folder that is not empty" if os.path.isdir(folder) else "a file",
-            needed="a new or empty folder",
-            fix="--out another one, or --overwrite to replace a model that is saved there",
+            found=found,
+            needed="a new or empty folder that may be written to",
+            fix="--overwrite replaces it" if found == MODEL else "--out another one",
         )
+
+
+def _in_the_way(folder: str, overwrite: bool) -> str:
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        return "a file"
+    if not os.access(above, os.W_OK):
+        return "no permission to write"
+    names = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    ours = {name for name in names if STORED.fullmatch(name) or TEMPORARY.fullmatch(name) or name in (MANIFEST, BESIDE)}
+    if names != ours:
+        return "a folder that holds other things"
+    return MODEL if MANIFEST in names and not overwrite else ""

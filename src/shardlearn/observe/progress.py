@@ -135,8 +135,8 @@ def free_slot() -> None:
 
 
 def to_stderr(every_round: bool) -> Screen:
-    """A live block where there is a terminal or a notebook, else lines."""
-    if not every_round and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+    """A live block on a terminal, else lines."""
+    if not every_round and sys.stderr.isatty():
         from .live import Live, able
 
         if able():
