@@ -106,6 +106,14 @@ def _sparse_numbers(solver: AnySolver) -> Example:
     return Example(solver, LeastSquares(replace(SHAPE, sparse=True), np.array([1.0])), _sparse(_scores(1)))
 
 
+def _close_columns() -> Example:
+    """One column all but equal to another, one that is a combination of two, one that is constant."""
+    X, y = _features(), _scores(1)
+    X[:, 3] = X[:, 0] + np.ldexp(_drawn(3, (ROWS,)), -26)
+    X[:, 4], X[:, 5] = X[:, 1] - 2.0 * X[:, 2], 7.0
+    return Example(GramLeastSquares(), LeastSquares(SHAPE, np.zeros(1)), Block(X, y, None, 0))
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -121,6 +129,7 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "gradient-descent": lambda: _binary(GradientDescent(1e-3, 500)),
         "gram least squares": lambda: _numbers(GramLeastSquares(), (0.0, 1.0), weighted=True),
         "gram least squares, positive": lambda: _numbers(GramLeastSquares(), (0.0,), positive=True),
+        "gram least squares, close columns": _close_columns,
         "gram least squares, sparse": lambda: _sparse_numbers(GramLeastSquares()),
         "iterative least squares": lambda: _numbers(IterativeLeastSquares(1e-6, 500), (0.5, 1.0)),
         "iterative least squares, sparse": lambda: _sparse_numbers(IterativeLeastSquares(1e-10, 500)),
