@@ -230,9 +230,9 @@ def test_other_sparse_formats() -> None:
 
 
 def test_more_columns_than_a_matrix_of_moments_pays_for() -> None:
-    """Sparse data of 1,500 columns: passes instead of a matrix, to the tolerance that was asked for."""
-    X = sparse_rows(2_000, 1_500, density=0.01)
-    y = np.random.default_rng(0).normal(size=2_000)
+    """Sparse data of 1,100 columns: passes instead of a matrix, to the tolerance that was asked for."""
+    X = sparse_rows(500, 1_100, density=0.01)
+    y = np.random.default_rng(0).normal(size=500)
     model = Ridge(alpha=0.5, tol=1e-10).fit(X, y)
     assert model.solver_ == "lsqr"
     assert model.n_iter_[0] > 1

@@ -208,8 +208,9 @@ def test_score_knows_no_label_it_was_not_fitted_on() -> None:
     assert model.score(data.X, data.y, data.weight) == pytest.approx(np.average(right, weights=data.weight))
 
 
-def test_verbose_says_something(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_says_something(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     data = classification()
+    monkeypatch.delenv("SHARDLEARN_PROGRESS", raising=False)
     LogisticRegression(verbose=1).fit(data.X, data.y)
     assert "LogisticRegression" in capsys.readouterr().err
 

@@ -117,8 +117,8 @@ def test_covertype_has_collinear_columns() -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_covertype_seven_classes(dtype: Any) -> None:
     X, y = covertype()
-    X = X[::16].astype(dtype)
-    y = y[::16]
+    X = X[::32].astype(dtype)
+    y = y[::32]
     model = LogisticRegression(tol=1e-6).fit(X, y)
     theirs = sk.LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(X.astype(float), y)
     hot = onehot(y)
