@@ -38,6 +38,7 @@ QUERIES: dict[str, Query[Any]] = {
     "ids": Query(FloatSum(), rows=Ids(np.array([7, 300, 301, 999]))),
     "no row": Query(FloatSum(), rows=Ids(np.array([], np.int64))),
     "runs": Query(Walk(), runs=5),
+    "long runs": Query(Walk(), runs=2),
     "more runs than blocks": Query(Walk(), runs=20),
     "parts": Query(SpreadSum()),
 }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.engines.conformance import ScriptedBlocks
-from tests.engines.fakes import ArrayBlocks, Seen, random_blocks
-from tests.engines.test_conformance import threads
+from tests.engines.conformance import ScriptedBlocks, equal
+from tests.engines.fakes import ArrayBlocks, Seen, Walk, random_blocks
+from tests.engines.test_conformance import reference, threads
 from tests.engines.test_serial import Halved
 
 from shardlearn.core.block import Block
-from shardlearn.core.events import ignore
+from shardlearn.core.events import Emit, ignore
+from shardlearn.core.query import Query
 from shardlearn.engines.threads import ThreadPool
 
 
@@ -66,3 +68,32 @@ def test_a_stream_hands_on_what_came_before_an_error(tmp_path: Path) -> None:
         got.extend(block.start for block in engine.stream(engine.open(blocks), Halved(), emit=ignore))
     assert got == [64 * i for i in range(len(got))]
     assert len(got) >= 4
+
+
+@pytest.mark.parametrize("runs", [1, 2, 8])
+def test_a_reader_that_hangs_in_a_run_is_given_up(runs: int, tmp_path: Path) -> None:
+    inner = random_blocks(n=2048, resident=False, at=(0,), reader=5_000)
+    script = {3: ["hang"], 20: ["raise", "hang"], 30: ["hang"]}
+    blocks = ScriptedBlocks(inner, script, str(tmp_path))
+    engine = threads(3, 40_000, deadline=0.3, attempts=50)
+    answer = engine.fold({"train": engine.open(blocks)}, Query(Walk(), runs=runs), emit=ignore)
+    blocks.release()
+    assert equal(answer, reference(inner, Query(Walk(), runs=runs)))
+    assert blocks.fired_all()
+
+
+def test_one_reader_serves_the_runs_one_after_the_other() -> None:
+    """No block is read twice, in whatever pieces runs are walked."""
+    for runs in (2, 8, 64, 100):
+        opened: list[list[int]] = []
+
+        class Watched(ArrayBlocks):
+            def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
+                opened.append(list(numbers))  # noqa: B023
+                return super().read(numbers, emit=emit)
+
+        plain = random_blocks(n=4096)
+        blocks = Watched(plain.X, plain.y, resident=False, at=(0, 20, 50), reader=5_000)
+        engine = threads(2)
+        engine.fold({"train": engine.open(blocks)}, Query(Walk(), runs=runs), emit=ignore)
+        assert len(opened) <= 3
