@@ -79,7 +79,7 @@ class Child:
     job: tuple[Ticket, Task, Inbox] | None = None
 
     def say(self, message: object) -> None:
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError, ValueError):  # it just died
             assert self.process.stdin is not None
             send(self.process.stdin, message)
 

@@ -34,7 +34,7 @@ from .visit import concluded, nothing, run_spans, walks
 from .work import FoldTask, RunTask, StreamTask, Task
 
 A = TypeVar("A")
-_KEYS = count()  # of handles: two engines may share a pool, and what it keeps
+_KEYS, _JOBS = count(), count()  # of handles and engines: two engines may share a pool, and what it keeps
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ class PoolEngine:
     memory_from: str = "argument"
     poll: float = 0.05  # seconds between looks at the deadlines
     grace: float = 10.0
-    job: int = 0
+    job: int = field(default_factory=lambda: next(_JOBS))
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 

@@ -123,6 +123,13 @@ class Place:
         with self._lock:
             return self._readers.setdefault((data.key, lane.number), Reader())
 
+    def leave(self, data: Sharded, lane: Lane, who: object) -> None:
+        """Make way for the next one at a reader, if it is still there."""
+        with self._lock:
+            reader = self._readers.get((data.key, lane.number))
+        if reader is not None:
+            reader.leave(who)
+
     def hand_over(self, old: int, new: int) -> None:
         """Blocks cached under one key are now cached under another; nothing else is."""
         with self._lock:

@@ -32,6 +32,7 @@ class Job:
     inbox: Inbox
     context: Context
     settings: Callable[[], AbstractContextManager[Any]]
+    thread: Thread | None = None  # that does it
     stopped: bool = False
 
     def run(self, place: Place) -> Stimulus:
@@ -55,9 +56,8 @@ class ThreadPool:
     _ended: Condition  # a job ended
     _queue: deque[Job]
     _running: dict[Ticket, Job]
-    _counted: int  # threads that may take work
-    _idle: int  # and those of them that wait for it
-    threads: set[Thread]  # all that are alive, also those that hang and were given up
+    _idle: int  # threads that wait for a job
+    threads: set[Thread]  # that may take work; not those that hang and were given up
 
     def __init__(self, workers: int, room: Room):
         self._workers, self.room, self.epoch = workers, room, 0
@@ -87,7 +87,7 @@ class ThreadPool:
             if job is not None and not job.stopped:
                 job.stopped = True
                 self._leave(job)
-                self._counted -= 1
+                self.threads -= {job.thread}
                 self._call_threads()
 
     def settle(self, tickets: Sequence[Ticket], timeout: float, /) -> None:
@@ -114,28 +114,23 @@ class ThreadPool:
         self._lock = Lock()
         self._work, self._ended = Condition(self._lock), Condition(self._lock)
         self._queue, self._running = deque(), {}
-        self._counted = self._idle = 0
-        self.threads = set()
+        self._idle, self.threads = 0, set()
 
     def _leave(self, job: Job) -> None:
         """A job that is over, or given up, keeps nobody from the reader that it shares."""
         if job.task.lane is not None:
-            self.place.reader(job.task.data, job.task.lane).leave(job.ticket)
+            self.place.leave(job.task.data, job.task.lane, job.ticket)
 
     def _call_threads(self) -> None:
         if self._idle >= len(self._queue):
             self._work.notify()
-        elif self._counted < self._workers:
-            self._counted += 1
-            thread = Thread(target=self._live, name=f"shardlearn-{self._counted}", daemon=True)
+            return
+        if len(self.threads) >= self._workers:  # Ctrl-C may have come before one of them began to live
+            self.threads = {thread for thread in self.threads if thread.is_alive()}
+        if len(self.threads) < self._workers:
+            thread = Thread(target=self._loop, name=f"shardlearn-{len(self.threads) + 1}", daemon=True)
             self.threads.add(thread)
             thread.start()
-
-    def _live(self) -> None:
-        try:
-            self._loop()
-        finally:
-            self.threads.discard(current_thread())
 
     def _loop(self) -> None:
         while True:
@@ -147,11 +142,11 @@ class ThreadPool:
             with self._lock:
                 del self._running[job.ticket]
                 self._ended.notify_all()
-                if job.stopped:  # another thread may have taken this one's place
-                    gone = self._counted >= self._workers
-                    self._counted += not gone
+                if len(self.threads) < self._workers:
+                    self.threads.add(current_thread())
+                gone = current_thread() not in self.threads  # given up, and another has taken its place
             job.inbox.stimuli.put(stimulus)
-            if job.stopped and gone:
+            if gone:
                 return
             del job, stimulus  # an idle thread holds no answer
 
@@ -163,12 +158,13 @@ class ThreadPool:
                 until = monotonic() + IDLE
                 while not self._queue:
                     if monotonic() >= until:
-                        self._counted -= 1
+                        self.threads.discard(current_thread())
                         return None
                     self._work.wait(until - monotonic())
                 job = self._queue.popleft()
             finally:
                 self._idle -= 1
+            job.thread = current_thread()
             self._running[job.ticket] = job
             if job.task.lane is not None:  # in line in the order of the queue
                 self.place.reader(job.task.data, job.task.lane).enter(job.ticket)
