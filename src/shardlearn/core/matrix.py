@@ -65,7 +65,7 @@ def slice_rows(X: Matrix, start: int, stop: int) -> Matrix:
 def take_rows(X: Matrix, where: Ints) -> Matrix:
     """The rows at the given positions, copied, in that order."""
     if not isinstance(X, Csr):
-        return np.ascontiguousarray(X[where])
+        return np.take(X, where, axis=0)  # whole rows at a time, several times faster than X[where]
     starts, lengths = X.indptr[where], X.indptr[where + 1] - X.indptr[where]
     indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
