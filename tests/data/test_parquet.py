@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from tests.data.rows import blocks, features, in_pieces, labels, same, table
 
 from shardlearn.core.errors import InputError, SourceChangedError
-from shardlearn.core.events import Event, Timed
+from shardlearn.core.events import Event, Notice, Timed
 from shardlearn.data import Spec, cache, files, lay_out, read
 
 TABLE = table()
@@ -206,17 +207,21 @@ def test_stamps(tmp_path: Path) -> None:
     assert read(path).stamp() != before
 
 
-def test_wide_tables_are_unpacked(tmp_path: Path) -> None:
+def test_wide_tables_are_unpacked(tmp_path: Path, disk_cache: Path) -> None:
     pq.write_table(TABLE, tmp_path / "a.parquet")
     for y, weight, keep in ((None, None, ()), ("y", "w", ("c1",))):
-        plain = lay_out(tmp_path, y, weight, Spec(keep=keep, columns=[f"c{j}" for j in range(64)]))
-        laid = lay_out(tmp_path, y, weight, Spec(keep=keep, columns=[f"c{j}" for j in range(64)], reader_bytes=1 << 20))
-        assert plain.notices == ()
-        (notice,) = laid.notices
-        assert "unpacked 64 columns to " in notice
-        assert "(4.6 MB), removed after use" in notice
-        same(blocks(laid), blocks(plain))
-        assert laid.blocks.footprint().reader < plain.blocks.footprint().reader
+        spec = Spec(keep=keep, columns=[f"c{j}" for j in range(64)])
+        plain = lay_out(tmp_path, y, weight, spec)
+        laid = lay_out(tmp_path, y, weight, replace(spec, reader_bytes=1 << 20))
+        assert not list(disk_cache.iterdir())  # it waits for the first reader
+        same(blocks(pickle.loads(pickle.dumps(laid))), blocks(plain))
+        seen: list[Event] = []
+        for _ in range(2):
+            got = [block for _, block in laid.blocks.read(list(laid.grid.blocks), emit=seen.append)]
+            same(got, blocks(plain))
+        (notice,) = [event for event in seen if isinstance(event, Notice)]
+        assert "unpacked 64 columns to " in notice.text
+        assert "(4.6 MB), removed after use" in notice.text
         for number in laid.grid.blocks:
             ((_, block),) = pickle.loads(pickle.dumps(laid.blocks)).read([number], emit=lambda _: None)
             same([block], [blocks(plain)[number]])
@@ -226,11 +231,12 @@ def test_wide_tables_are_unpacked(tmp_path: Path) -> None:
 
 
 def test_wide_tables_without_disk_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "has_room", lambda folder, needed: False)
     pq.write_table(TABLE, tmp_path / "a.parquet")
     laid = lay_out(tmp_path, "y", "w", Spec(reader_bytes=1 << 20))
-    assert laid.notices == ()
-    same(blocks(laid), REFERENCE)
+    monkeypatch.setattr(cache, "has_room", lambda folder, needed: False)
+    with pytest.raises(InputError, match="Not enough disk"):
+        blocks(laid)
+    same(blocks(lay_out(tmp_path, "y", "w", Spec(reader_bytes=1 << 20))), REFERENCE)
 
 
 def test_wide_tables_with_missing_values_and_large_integers(tmp_path: Path) -> None:
@@ -241,4 +247,4 @@ def test_wide_tables_with_missing_values_and_large_integers(tmp_path: Path) -> N
     assert first.row_ids()[0] == 1
     pq.write_table(TABLE.set_column(3, "c3", pa.array([2**53 + 1] * 9000)), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r'beyond 2\*\*53(.|\n)*column "c3"; first at row 0 \(9,000 rows\)'):
-        lay_out(tmp_path, "y", "w", lean)
+        blocks(lay_out(tmp_path, "y", "w", lean))

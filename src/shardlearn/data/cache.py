@@ -97,6 +97,14 @@ def has_room(folder: str, needed: int) -> bool:
     return needed <= shutil.disk_usage(folder).free - MARGIN
 
 
+def could_hold(needed: int) -> bool:
+    """Whether the cache's disk has room, before anything is made there."""
+    folder = cache_folder()
+    while not folder.is_dir():
+        folder = folder.parent
+    return has_room(str(folder), needed)
+
+
 def must_have(folder: str, needed: int) -> None:
     """Refuse before writing what the disk has no room for."""
     if not has_room(folder, needed):

@@ -39,7 +39,6 @@ class Laid:
     missing: str  # "error" or "drop"
     columns: tuple[str, ...]  # what `Block.dropped` counts: the features, then y, then the weight
     ignored: tuple[str, ...] = ()  # columns of the data that nothing uses
-    notices: tuple[str, ...] = ()  # what people should see: what was unpacked, and where
 
     @property
     def grid(self) -> Grid:
@@ -129,7 +128,7 @@ def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec
 def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Laid:
     from . import kinds
     from .roles import assign
-    from .strips import unpacked
+    from .strips import lean
     from .table_blocks import TableBlocks
 
     n, named = source.count(), [name for name in (y, sample_weight) if isinstance(name, str)]
@@ -143,14 +142,15 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
     weight = None if sample_weight is None or roles.weight is not None else target.as_weight(sample_weight, n)
     y_kind = target.kind_of(labels) if roles.target is None else kinds.BY_KIND[roles.target.kind].y_kind
     grid = Grid(spec.first, spec.first + n, dense_block_rows(p, np.dtype(roles.dtype).itemsize))
-    strips = unpacked(source, roles, spec.reader_bytes)
     counted = [column.name for column in roles.features]
     if y is not None:
         counted.append(roles.target.name if roles.target is not None else "y")
     if sample_weight is not None:
         counted.append(roles.weight.name if roles.weight is not None else "sample_weight")
     return Laid(
-        blocks=TableBlocks(source, roles, y_kind, labels, weight, grid, spec.missing == "drop", strips),
+        blocks=TableBlocks(
+            source, roles, y_kind, labels, weight, grid, spec.missing == "drop", lean(source, roles, spec.reader_bytes)
+        ),
         source=source,
         names=tuple(column.name for column in roles.features),
         n_features=p,
@@ -162,7 +162,6 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
         missing=spec.missing or "error",
         columns=tuple(counted),
         ignored=roles.ignored,
-        notices=(*source.notices(), *(() if strips is None else (strips.notice(),))),
     )
 
 
@@ -201,7 +200,6 @@ def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> La
             *([TARGET] if own else dropped_names(labels, None)),
             *dropped_names(None, weight),
         ),
-        notices=source.notices(),
     )
 
 

@@ -24,7 +24,8 @@ from .spec import Spec
 
 BUFFER = 65_536  # bytes of each column's read buffer: as lean as it gets, and the fastest (design/kernels.md)
 PAGE = 3 * 1024 * 1024  # one column's open page, packed and unpacked, with its dictionary; measured, pyarrow's defaults
-BATCH_BYTES, BATCH_ROWS = 2 * 1024 * 1024, 65_536
+FIXED = 8 * 1024 * 1024  # an open file, and what Arrow's allocator keeps at hand; measured
+BATCH_BYTES, BATCH_ROWS = 1024 * 1024, 65_536
 FAILURES = (OSError, pa.ArrowException, ValueError, KeyError)
 
 
@@ -109,7 +110,9 @@ class ParquetSource(Source):
             (sum(min(2 * footer.chunk_bytes.get(name, 0), PAGE) for name in columns) for footer in self.footers),
             default=0,
         )
-        return open_pages + BUFFER * len(columns) + 6 * BATCH_BYTES
+        most = max((max(footer.group_rows, default=0) for footer in self.footers), default=0)
+        batch = min(BATCH_BYTES, 8 * len(columns) * min(most, BATCH_ROWS))
+        return FIXED + open_pages + BUFFER * len(columns) + 4 * batch
 
 
 def open_parquet(files: tuple[File, ...], name: str, spec: Spec) -> ParquetSource:
@@ -214,7 +217,7 @@ def release() -> None:
 
 
 def _batch_rows(footer: Footer, names: Sequence[str], rows: int) -> int:
-    """Rows of a batch of about 2 MiB, a power of two."""
+    """Rows of a batch of about 1 MiB, a power of two."""
     decoded = sum(footer.chunk_bytes.get(name, 0) for name in names) / max(footer.group_rows)
     size = BATCH_ROWS
     while size > 64 and size * max(decoded, 8 * len(names)) > BATCH_BYTES:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event
+from threading import Event, Lock
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
+from shardlearn.core.events import Emit, Notice, Timed
 from shardlearn.core.matrix import Array
 
 from . import cache, scan
@@ -60,29 +63,58 @@ def _path(room: cache.Room, number: int) -> str:
     return os.path.join(room.path, f"strip-{number:04d}")
 
 
-def unpacked(source: Source, roles: Roles, budget: int | None) -> Strips | None:
-    """The features in strips, where one reader of all of them would hold more than the budget and the disk has room."""
-    names = [column.name for column in roles.features]
-    most = WIDE if budget is None else budget
-    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
-    if len(names) < 2 or source.in_memory or source.reader_bytes(names, 1) <= most:
-        return None
-    room = cache.room()
-    try:
-        if not cache.has_room(room.path, size):
+class Lean:
+    """The features of a wide table, which are unpacked when they are first read."""
+
+    def __init__(self, source: Source, names: Sequence[str], dtype: str, most: int) -> None:
+        self.source, self.dtype = source, dtype
+        self.groups = _groups(source, names, min(GROUP, most // (2 * WRITERS)))
+        self._strips: Strips | None = None
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = Lock()
+
+    def reader_bytes(self, rows: int) -> int:
+        """While unpacking, or while a block of so many rows is put together."""
+        strip = rows * max(map(len, self.groups)) * np.dtype(self.dtype).itemsize
+        return max(strip, WRITERS * max(self.source.reader_bytes(group, rows) for group in self.groups))
+
+    def strips(self, emit: Emit) -> Strips:
+        """Unpack the table, or wait for the reader that does; a copy in another process unpacks its own."""
+        with self._lock:
+            if self._strips is None:
+                began = perf_counter()
+                self._strips = self._unpack()
+                emit(Timed("decode", perf_counter() - began, self._strips.nbytes))
+                emit(Notice(self._strips.notice()))
+            return self._strips
+
+    def _unpack(self) -> Strips:
+        room = cache.room()
+        like = np.empty(0, self.dtype)
+        try:
+            cache.must_have(room.path, self.source.count() * sum(map(len, self.groups)) * like.itemsize)
+            numbered = list(enumerate(self.groups))
+            at_once(lambda at, stop: _write(self.source, at[1], like, _path(room, at[0]), stop), numbered, WRITERS)
+        except BaseException:
             room.close()
-            return None
-        groups = _groups(source, names, min(GROUP, most // (2 * WRITERS)))
-        numbered = list(enumerate(groups))
-        at_once(
-            lambda at, stop: _write(source, at[1], np.empty(0, roles.dtype), _path(room, at[0]), stop),
-            numbered,
-            WRITERS,
-        )
-    except BaseException:
-        room.close()
-        raise
-    return Strips(room, tuple(len(group) for group in groups), roles.dtype, source.count())
+            raise
+        return Strips(room, tuple(map(len, self.groups)), self.dtype, self.source.count())
+
+
+def lean(source: Source, roles: Roles, budget: int | None) -> Lean | None:
+    """For a table of which one reader of all features would hold more than the budget, where the disk has room."""
+    names = [column.name for column in roles.features]
+    most = WIDE if budget is None else min(budget, WIDE)
+    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
+    if len(names) < 2 or source.in_memory or source.reader_bytes(names, 1) <= most or not cache.could_hold(size):
+        return None
+    return Lean(source, names, roles.dtype, most)
 
 
 def _groups(source: Source, names: Sequence[str], most: int) -> list[list[str]]:

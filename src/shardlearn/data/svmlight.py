@@ -23,6 +23,7 @@ from shardlearn.core.matrix import Array, Csr, Floats, Ints, concat_rows, slice_
 from . import cache, refusals
 from .files import File, open_input, stat, why
 from .matrix_blocks import without_missing
+from .said import Said
 from .schema import Column, Kind, Schema
 from .source import Files, Source
 from .spec import Spec
@@ -245,8 +246,10 @@ class SvmlightBlocks:
     weight: Floats | None
     grid: Grid
     drop: bool
+    said: Said = field(default_factory=Said, compare=False)
 
     def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
+        self.said.once(self.source.notices(), emit)
         for number in numbers:
             began = time.perf_counter()
             block = self._block(number)

@@ -20,9 +20,10 @@ from . import labels, refusals, scan
 from .matrix_blocks import without_missing
 from .packing import LARGE, MISSING, Packer, packer
 from .roles import Roles
+from .said import Said
 from .schema import Column
 from .source import Source
-from .strips import Strips
+from .strips import Lean, Strips
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,26 @@ class TableBlocks:
     weight: Floats | None  # (n,), where it was given as an array
     grid: Grid
     drop: bool
-    strips: Strips | None = None  # the features, where they were unpacked
+    lean: Lean | None = None  # the features, where they are unpacked first
+    said: Said = field(default_factory=Said, compare=False)
 
     def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
+        self.said.once(self.source.notices(), emit)
+        strips = None if self.lean is None else self.lean.strips(emit)
         for first, last in runs(numbers):
-            yield from self._run(first, last, emit)
+            yield from self._run(first, last, strips, emit)
 
-    def _run(self, first: int, last: int, emit: Emit) -> Iterator[tuple[int, Block]]:
+    def _run(self, first: int, last: int, strips: Strips | None, emit: Emit) -> Iterator[tuple[int, Block]]:
         """The blocks `first` to `last` (included)."""
         filling: Filling | None = None
         if not self.from_batches:
             self.source.must_be_same()
-            filling = Filling(self, None, first)
+            filling = Filling(self, None, first, strips)
             yield from filling.rest(last, emit)
             return
         start, stop = self.grid.span(first)[0] - self.grid.first, self.grid.span(last)[1] - self.grid.first
         for batch in timed(self.source.read(start, stop, self.from_batches), emit):
-            filling = filling or Filling(self, batch.schema, first)
+            filling = filling or Filling(self, batch.schema, first, strips)
             yield from filling.take(batch, emit)
         if filling is None or filling.number != last + 1:
             raise refusals.changed(self.source.label, "fewer rows than before")
@@ -60,7 +64,7 @@ class TableBlocks:
     @property
     def from_batches(self) -> tuple[str, ...]:
         """The columns that are read from the source, block for block."""
-        if self.strips is None:
+        if self.lean is None:
             return self.roles.read
         features = {column.name for column in self.roles.features}
         return tuple(name for name in self.roles.read if name not in features or name in self.roles.keep)
@@ -68,7 +72,7 @@ class TableBlocks:
     @property
     def packed(self) -> tuple[Column, ...]:
         """The features that are packed from batches: all, or none where they were unpacked before."""
-        return self.roles.features if self.strips is None else ()
+        return self.roles.features if self.lean is None else ()
 
     @property
     def row_bytes(self) -> int:
@@ -96,8 +100,9 @@ class TableBlocks:
         beside += 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
         rows = min(self.grid.rows, max(self.grid.count, 1))
         reader = self.source.reader_bytes(self.from_batches, rows) if self.from_batches else 0
-        strip = 0 if self.strips is None else rows * max(self.strips.widths) * np.dtype(self.roles.dtype).itemsize
-        return Footprint(rows * (self.row_bytes + beside), reader + strip, False)
+        if self.lean is not None:
+            reader += self.lean.reader_bytes(rows)
+        return Footprint(rows * (self.row_bytes + beside), reader, False)
 
     def stamp(self) -> str:
         return self.source.stamp()
@@ -134,6 +139,7 @@ class Filling:
     blocks: TableBlocks
     schema: Any  # of the batches
     number: int  # of the block
+    strips: Strips | None
     filled: int = 0
     X: Array = field(init=False)
     counts: Ints = field(init=False)
@@ -154,7 +160,7 @@ class Filling:
 
     def _begin(self) -> None:
         start, stop = self.blocks.grid.span(self.number)
-        strips, first = self.blocks.strips, self.blocks.grid.first
+        strips, first = self.strips, self.blocks.grid.first
         if strips is not None and start < stop:
             self.X = strips.read(start - first, stop - first)
         else:
@@ -234,7 +240,7 @@ class Filling:
             if nulls is not None and blocks.roles.target is not None:
                 raise scan.missing_labels(blocks.source, blocks.roles.target.name)
             return block
-        clean = not self.counts[:, MISSING].any() and nulls is None and blocks.strips is None
+        clean = not self.counts[:, MISSING].any() and nulls is None and self.strips is None
         return block if clean and y is None and weight is None else without_missing(block, nulls)
 
     def _labels(self, here: slice) -> tuple[Array | None, Array | None]:
