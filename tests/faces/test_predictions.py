@@ -264,3 +264,42 @@ def test_scores_of_files_and_frames_are_one_number(model: Any, frame: pd.DataFra
     assert len(scores) == 1
     with pytest.raises(InputError, match="different number of output"):
         regressor.score(frame[["a", "b"]], frame[["a", "c"]])
+
+
+def test_a_source_of_a_frame_streams_and_is_matched_by_name(model: Any, frame: pd.DataFrame) -> None:
+    wanted = model.predict_proba(frame[["a", "b", "c"]])
+    for held in (frame, frame[["c", "late", "b", "a"]], pa.Table.from_pandas(frame[["c", "id", "b", "a"]])):
+        streamed = model.predict_proba(shardlearn.read(held))
+        assert isinstance(streamed, Predictions)
+        np.testing.assert_array_equal(streamed.to_numpy(), wanted)
+    with pytest.raises(InputError, match='"b"'):
+        model.predict_proba(shardlearn.read(frame[["a", "c"]]))
+
+
+def test_a_record_batch_has_names_too(frame: pd.DataFrame) -> None:
+    batch = pa.RecordBatch.from_pandas(frame[["a", "b", "c"]].iloc[:500])
+    model = Ridge().fit(batch, frame["a"].iloc[:500])
+    assert list(model.feature_names_in_) == ["a", "b", "c"]
+    np.testing.assert_array_equal(model.predict(batch), model.predict(frame[["a", "b", "c"]].iloc[:500]))
+    with pytest.raises(InputError, match="same order"):
+        model.predict(batch.select(["b", "a", "c"]))
+
+
+def test_a_model_without_names_takes_columns_in_order_and_says_so(frame: pd.DataFrame, tmp_path: Path) -> None:
+    X = frame[["a", "b", "c"]]
+    X.to_parquet(tmp_path / "x.parquet")
+    model = Ridge().fit(X.to_numpy(), frame["a"])
+    with pytest.warns(UserWarning, match="X has feature names, but Ridge was fitted without feature names"):
+        found = model.predict(str(tmp_path / "x.parquet"))
+    np.testing.assert_array_equal(found.to_numpy(), model.predict(X.to_numpy()))
+    frame[["a", "b", "c", "id"]].to_parquet(tmp_path / "y.parquet")
+    with pytest.warns(UserWarning, match="has feature names"), pytest.raises(InputError, match="X has 4 features"):
+        model.predict(str(tmp_path / "y.parquet"))
+
+
+def test_sparse_files_with_fewer_columns_than_the_model(tmp_path: Path) -> None:
+    (tmp_path / "train.svm").write_text("1 1:1 3:2\n0 2:1\n1 1:2 2:1\n0 2:2 3:1\n")
+    (tmp_path / "test.svm").write_text("1 1:1\n0 2:1\n")
+    model = LogisticRegression().fit(shardlearn.read(str(tmp_path / "train.svm"), format="svmlight"), "target")
+    found = model.predict(shardlearn.read(str(tmp_path / "test.svm"), format="svmlight")).to_numpy()
+    np.testing.assert_array_equal(found, model.predict(np.array([[1.0, 0, 0], [0, 1.0, 0]])))

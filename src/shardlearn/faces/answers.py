@@ -19,14 +19,14 @@ from shardlearn.data import Laid, Source, Spec, lay_out, open_source
 
 from .bases import BaseEstimator
 from .clean import Clean, counted
-from .names import check_count, check_names, frame_names
+from .names import check_count, check_names, column_names
 from .predictions import Method, Predictions, gather
 
 A = TypeVar("A")
 
 
 def answer(estimator: BaseEstimator, title: str, of: Callable[[], Method], X: Any) -> Any:
-    """What a method answers for each row of X: an array, or `Predictions` where X is not in memory.
+    """What a method answers for each row of X: an array, or `Predictions` where X is not in memory or a Source.
 
     `of` makes the method of the fitted attributes; it is called once the estimator is known to be fitted.
     """
@@ -43,12 +43,12 @@ def answer(estimator: BaseEstimator, title: str, of: Callable[[], Method], X: An
             finally:
                 engine.close(data)
 
-    if laid.in_memory and len(laid.grid.blocks) == 1:  # no engine is faster than any: this is what one would do
+    if new.in_memory and len(laid.grid.blocks) == 1:  # no engine is faster than any: this is what one would do
         with counted(laid):
             return gather(
                 method, (Clean(method)(block) for _, block in laid.blocks.read(laid.grid.blocks, emit=ignore))
             )
-    if laid.in_memory:
+    if new.in_memory:
         with stream(()) as blocks:
             return gather(method, blocks)
     out = Predictions(f"{new.title}.{title}", method, stream)
@@ -81,7 +81,7 @@ class NewData:
     title: str
     fitted: tuple[str, ...] | None  # names of the features, where the fit had names
     n_features: int
-    frame: tuple[str, ...] | None  # names of the columns of a frame in memory
+    found: tuple[str, ...] | None  # names of the columns, where the data have names
     source: Source
     opened_here: bool
 
@@ -90,28 +90,32 @@ class NewData:
         check_is_fitted(estimator)
         names = getattr(estimator, "feature_names_in_", None)
         source = X if isinstance(X, Source) else open_source(X)
-        frame = frame_names(X) if source.in_memory and not isinstance(X, Source) else None
+        found = column_names(X, source)
         return cls(
             type(estimator).__name__,
             None if names is None else tuple(names),
             int(estimator.n_features_in_),
-            None if frame is None else tuple(frame),
+            None if found is None else tuple(found),
             source,
             source is not X,
         )
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the caller holds arrays or a frame; whoever makes a Source of them wants them to stream."""
+        return self.source.in_memory and self.opened_here
+
     def lay_out(self, y: Any = None, weight: Any = None, keep: Sequence[str] = ()) -> Laid:
         """Rows on the grid. A frame is held to the fitted names and order, a source may hold other columns too."""
-        if self.source.in_memory:
-            taken = {name for name in (y, weight) if isinstance(name, str)}
-            found = None if self.frame is None else [name for name in self.frame if name not in taken]
-            if found is not None:
-                check_names(self.title, self.fitted, found)
-            laid = lay_out(self.source, y, weight, Spec(keep=keep))
-            check_count(self.title, self.n_features, laid.n_features)
-            if found is None:
-                check_names(self.title, self.fitted, None)
-            return laid
-        laid = lay_out(self.source, y, weight, Spec(fitted=self.fitted, keep=keep))
+        aside = {name for name in (y, weight) if isinstance(name, str)}
+        found = None if self.found is None else [name for name in self.found if name not in aside]
+        by_name = self.fitted is not None and found is not None and not self.in_memory
+        if found is not None and not by_name:
+            check_names(self.title, self.fitted, found)
+        width = None if by_name or self.source.in_memory else self.n_features
+        spec = Spec(fitted=self.fitted if by_name else None, n_features=width, keep=keep)
+        laid = lay_out(self.source, y, weight, spec)
         check_count(self.title, self.n_features, laid.n_features)
+        if found is None:
+            check_names(self.title, self.fitted, None)
         return laid

@@ -7,24 +7,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from narwhals.dependencies import is_into_dataframe
 from sklearn.utils.validation import _get_feature_names
 
 from shardlearn.core.errors import InputError, InputTypeError
 from shardlearn.core.matrix import Array
-from shardlearn.data import Laid
+from shardlearn.data import Laid, Source
 
 SHOWN = 5
 
 
 def fitted_names(X: Any, laid: Laid) -> Array | None:
     """`feature_names_in_`: names of the features where all of them are strings, else None."""
-    if laid.names is None or (laid.in_memory and frame_names(X) is None):
+    if laid.names is None or column_names(X, laid.source) is None:
         return None
     return np.array(laid.names, dtype=object)
 
 
-def frame_names(X: Any) -> list[str] | None:
-    """Names of a frame's columns where all are strings; a mixture is refused in scikit-learn's words."""
+def column_names(X: Any, source: Source) -> list[str] | None:
+    """Names of the columns of data; None for arrays, and for frames whose columns are numbered."""
+    if source.schema.is_matrix:
+        return None
+    if not is_into_dataframe(X):
+        return list(source.schema.names)
     try:
         names = _get_feature_names(X)
     except TypeError as error:

@@ -62,7 +62,15 @@ class Session:
         """Rewrite the rows from here on."""
         self.data = self.engine.refine(self.data, rewrite)
 
-    def solve(self, solver: AnySolver, problem: Any, *, seed: int | None = None, rounds: int | None = None) -> Any:
+    def solve(
+        self,
+        solver: AnySolver,
+        problem: Any,
+        *,
+        seed: int | None = None,
+        rounds: int | None = None,
+        tol: float | None = None,
+    ) -> Any:
         """Run a solver. On Ctrl-C: the state after the last whole round, if there was one."""
         last: list[State] = []
 
@@ -70,7 +78,7 @@ class Session:
             last[:] = [state]
             return self.watched.after()
 
-        self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds))
+        self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds, goal=tol))
         try:
             run(solver, problem, {"train": self.data}, self.engine, after=after, emit=self.watched.emit)
         except KeyboardInterrupt:

@@ -199,7 +199,7 @@ class LogisticRegression(LinearClassifier):
         with fitting(self, X, one_column(y), sample_weight, also=(LABELS,), verbose=self.verbose) as fit:
             classes = classify(fit, self.class_weight)
             problem = self._problem(fit, len(classes))
-            state = fit.solve(self._solver(problem), problem, rounds=int(self.max_iter))
+            state = fit.solve(self._solver(problem), problem, rounds=int(self.max_iter), tol=float(self.tol))
             fit.publish(
                 classes_=classes,
                 coef_=settled(state.W),
