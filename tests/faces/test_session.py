@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from tests.linear_model.problems import classification, regression
 
 import shardlearn
@@ -80,6 +85,52 @@ def test_ctrl_c_before_the_first_round_leaves_the_estimator_as_it_was(monkeypatc
     assert engine.open_now == 0
     with pytest.raises(NotFittedError):
         model.predict(data.X)
+
+
+class Striker(logging.Handler):
+    """Sends this process a real SIGINT when the n-th round has ended."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(logging.DEBUG)
+        self.at, self.rounds = at, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "RoundFinished" in record.getMessage():
+            self.rounds += 1
+            if self.rounds == self.at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def striker() -> Iterator[Striker]:
+    logger, handler = logging.getLogger("shardlearn"), Striker(3)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(before)
+
+
+@pytest.mark.parametrize("engine", ["serial", "threads:2"])
+def test_a_real_sigint(engine: str, striker: Striker) -> None:
+    data = classification(n=5_000, kappa=1e4)
+    handler, threads = signal.getsignal(signal.SIGINT), threading.active_count()
+    model = LogisticRegression(solver="gradient-descent", tol=0.0, max_iter=100_000)
+    with shardlearn.engine(engine), pytest.raises(Interrupted):
+        model.fit(data.X, data.y)
+    assert striker.rounds in (3, 4)
+    assert model.score(data.X, data.y) > 0
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert threading.active_count() <= threads + 3
+    LogisticRegression().fit(data.X, data.y)
+
+
+def test_ctrl_c_ends_a_search(striker: Striker) -> None:
+    data = classification()
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2, error_score=0.0).fit(data.X, data.y)
+    assert striker.rounds in (3, 4)
 
 
 def test_a_wish_to_stop_ends_the_fit_after_its_round() -> None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from shardlearn import engines
 from shardlearn.core.engine import Engine, Sharded
 from shardlearn.core.errors import InputError, Interrupted
@@ -152,7 +154,7 @@ def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
             session.name,
             laid.rows,
             laid.n_features,
-            laid.grid.count * laid.n_features * (4 if laid.dtype == "float32" else 8),
+            0 if laid.sparse else laid.rows * laid.n_features * np.dtype(laid.dtype).itemsize,
             engine.name,
             engine.workers,
             engine.memory,

@@ -388,5 +388,5 @@ def warn_if_unfinished(fit: Session, state: LinearState, rounds: int) -> None:
         warnings.warn(
             f"{fit.name} did not converge after {state.iterations} iterations; increase max_iter={rounds}, or tol.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
