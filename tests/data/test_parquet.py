@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.data.rows import blocks, features, in_pieces, labels, same, table
 
+from shardlearn import engines
 from shardlearn.core.errors import InputError, SourceChangedError
 from shardlearn.core.events import Event, Notice, Timed
 from shardlearn.data import Spec, cache, files, lay_out, read
@@ -228,6 +229,17 @@ def test_wide_tables_are_unpacked(tmp_path: Path, disk_cache: Path) -> None:
     os.utime(tmp_path / "a.parquet", ns=(1, 1))
     with pytest.raises(SourceChangedError):
         blocks(laid)
+
+
+def test_the_memory_limit_decides_what_is_wide(tmp_path: Path) -> None:
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    with engines.engine("serial", memory="40MB"):
+        laid = lay_out(tmp_path, "y", "w")
+        assert laid.blocks.lean is not None
+        same(blocks(laid), REFERENCE)
+        assert lay_out(tmp_path, "y", spec=Spec(columns=["c0", "c1"])).blocks.lean is None
+    with engines.engine("serial", memory="400MB"):
+        assert lay_out(tmp_path, "y", "w").blocks.lean is None
 
 
 def test_wide_tables_without_disk_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from shardlearn import engines
 from shardlearn.core.events import Emit, Notice, Timed
 from shardlearn.core.matrix import Array
 
@@ -25,7 +26,8 @@ from .roles import Roles
 from .source import Source
 from .text import Stopped, at_once
 
-WIDE = 192 * 1024 * 1024  # what one reader may hold, where nobody says
+WIDE = 192 * 1024 * 1024  # what one reader may hold, however much memory there is
+NARROW = 16 * 1024 * 1024  # what is never worth unpacking
 GROUP = 32 * 1024 * 1024  # what decoding one group of columns may hold
 WRITERS = 2  # groups that are decoded at once
 
@@ -110,11 +112,20 @@ class Lean:
 def lean(source: Source, roles: Roles, budget: int | None) -> Lean | None:
     """For a table of which one reader of all features would hold more than the budget, where the disk has room."""
     names = [column.name for column in roles.features]
-    most = WIDE if budget is None else min(budget, WIDE)
-    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
-    if len(names) < 2 or source.in_memory or source.reader_bytes(names, 1) <= most or not cache.could_hold(size):
+    if len(names) < 2 or source.in_memory:
         return None
-    return Lean(source, names, roles.dtype, most)
+    held = source.reader_bytes(names, 1)
+    if held <= NARROW and budget is None:
+        return None
+    most = min(_of_the_limit() if budget is None else budget, WIDE)
+    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
+    return None if held <= most or not cache.could_hold(size) else Lean(source, names, roles.dtype, most)
+
+
+def _of_the_limit() -> int:
+    """A third of the memory limit in force: how a table is read follows it, what is read never does."""
+    limit = engines.current().memory
+    return WIDE if limit is None else limit // 3
 
 
 def _groups(source: Source, names: Sequence[str], most: int) -> list[list[str]]:
