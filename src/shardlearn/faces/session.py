@@ -20,7 +20,7 @@ from shardlearn.data import Laid, Source, lay_out, verify
 from shardlearn.observe import Watch, watch
 from shardlearn.run import run
 from shardlearn.solvers.problem import Shape
-from shardlearn.statistics.survey import Survey
+from shardlearn.statistics.survey import Findings, Survey
 
 from .bases import BaseEstimator
 from .beside import Beside
@@ -47,6 +47,7 @@ class Session:
     watched: Watch
     laid: Laid
     data: Sharded
+    found: Findings | None = None  # by the first pass: rows, dropped rows, the range of y
     first: Sequence[Any] = ()  # answers of the statistics that rode along on the first pass
     stopped: bool = False  # by Ctrl-C or on request: the model is that of the last whole round
     attributes: dict[str, Any] = field(default_factory=dict)
@@ -170,6 +171,7 @@ def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
         by = zip(laid.columns, found.dropped_by.tolist(), strict=True)
         emit(RowsDropped(found.dropped, {name: count for name, count in by if count}))
     verify.check(laid, found)
+    session.found = found
 
 
 def is_fitted_name(name: str) -> bool:
