@@ -20,7 +20,7 @@ OTHERS = [
     Ridge(solver="svd", fit_intercept=False),
     Ridge(positive=True),
     LogisticRegression(solver="lbfgs", class_weight="balanced"),
-    LogisticRegression(solver="newton-cholesky", fit_intercept=False),
+    LogisticRegression(solver="newton-cholesky"),
     LogisticRegression(solver="gradient-descent", max_iter=5_000),
 ]
 NOT_UNIQUE = (
