@@ -24,27 +24,27 @@ help:
 .make/venv: .make/python
 	@found=$$(PYTHON="$$(cat .make/python)" sh scripts/find-python.sh) || { rm -f .make/python; exit 1; }; \
 	echo "creating $(VENV) with $$found"; "$$found" -m venv $(if $(PYTHON),--clear) $(VENV)
-	@$(PY) -m pip install --quiet --upgrade pip
+	@$(PY) -m pip install -qq --upgrade pip
 	@touch $@
 
 .make/dev: .make/venv pyproject.toml
 	@echo "installing what building and testing need"
-	@$(PY) -m pip install --quiet --group dev
+	@$(PY) -m pip install -qq --group dev
 	@touch $@
 
 .make/build: .make/dev CMakeLists.txt $(shell find native -type f)
 	@PYTHON=$(PY) sh scripts/find-python.sh > .make/checked
 	@echo "building the extension"
-	@$(PY) -m pip install --quiet --no-build-isolation --editable .
+	@$(PY) -m pip install -qq --no-build-isolation --editable .
 	@touch $@
 
 .make/demo: .make/build
-	@$(PY) -m pip install --quiet --no-deps --group demo
+	@$(PY) -m pip install -qq --no-deps --group demo
 	@touch $@
 
 .make/bench: .make/build
 	@echo "installing the libraries to compare with"
-	@$(PY) -m pip install --quiet --group bench $(if $(BENCH_DASK),--group dask)
+	@$(PY) -m pip install -qq --group bench $(if $(BENCH_DASK),--group dask)
 	@touch $@
 
 build: .make/build
@@ -64,7 +64,7 @@ test: lint
 	$(PY) -m pytest -m "not slow" $(COVERED)
 
 test-all: .make/demo lint
-	$(PY) -m pytest --no-skips $(COVERED)
+	SCIPY_ARRAY_API=1 $(PY) -m pytest --no-skips $(COVERED)
 
 bench: .make/bench
 	@$(PY) -m bench
