@@ -30,6 +30,7 @@ _ROOMS = {"linear_model"}
 __all__ = ["__version__", *sorted(_WHERE), *sorted(_ROOMS)]
 
 if TYPE_CHECKING:
+    from . import linear_model as linear_model
     from .core.errors import EngineError as EngineError
     from .core.errors import InputError as InputError
     from .core.errors import InputTypeError as InputTypeError
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     from .core.errors import ShardlearnError as ShardlearnError
     from .core.errors import SourceChangedError as SourceChangedError
     from .core.errors import StorageError as StorageError
+    from .data import read as read
+    from .engines import engine as engine
+    from .engines import set_engine as set_engine
+    from .storage import fingerprint as fingerprint
+    from .storage import load as load
+    from .storage import save as save
 
 
 def __getattr__(name: str) -> object:
