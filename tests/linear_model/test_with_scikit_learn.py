@@ -16,7 +16,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import StackingClassifier, VotingRegressor
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate, train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -135,10 +135,18 @@ def test_a_path_goes_through_a_pipeline_of_one_and_not_through_model_selection(t
     data = classification()
     pd.DataFrame(data.X).add_prefix("x").assign(y=data.y).to_parquet(tmp_path / "a.parquet")
     source = shardlearn.read(str(tmp_path / "a.parquet"))
-    with pytest.raises(TypeError):
-        cross_val_score(LogisticRegression(), source, data.y)
-    with pytest.raises(TypeError, match=r"shardlearn\.model_selection"):
-        len(source)
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]})
+    for refused in (
+        lambda: cross_val_score(LogisticRegression(), source, data.y),
+        lambda: search.fit(source, data.y),
+        lambda: train_test_split(source, data.y),
+        lambda: np.asarray(source),
+        lambda: len(source),
+    ):
+        with pytest.raises(
+            TypeError, match=r"can't split data that is not in memory\. Use shardlearn\.model_selection"
+        ):
+            refused()
     model = LogisticRegression().fit(source, "y")
     assert make_pipeline(model).score(source, "y") == model.score(source, "y")
 

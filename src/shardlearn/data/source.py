@@ -96,8 +96,19 @@ class Source(ABC):
         """Remove what was unpacked for this source."""
 
     def __len__(self) -> NoReturn:
-        raise TypeError(
-            f"A {type(self).__name__} has no len(): scikit-learn's model selection can't split data that is not in "
+        raise self._not_in_memory("has no len()")
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> NoReturn:
+        raise self._not_in_memory("is no array")
+
+    @property
+    def shape(self) -> NoReturn:
+        """scikit-learn asks for it before len(), whose error it would replace by its own."""
+        raise self._not_in_memory("has no shape")
+
+    def _not_in_memory(self, lacks: str) -> TypeError:
+        return TypeError(
+            f"A {type(self).__name__} {lacks}: scikit-learn's model selection can't split data that is not in "
             "memory. Use shardlearn.model_selection, or source.count() for the number of rows."
         )
 
