@@ -245,6 +245,16 @@ def test_misuse_is_told(model: Any, path: str, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_matrix_has_no_columns_to_keep(tmp_path: Path) -> None:
+    (tmp_path / "x.svmlight").write_text("1 1:0.5\n0 2:1\n1 1:0.25\n")
+    model = LogisticRegression().fit(str(tmp_path / "x.svmlight"), "target")
+    for data in (str(tmp_path / "x.svmlight"), shardlearn.read(np.ones((3, 2)))):
+        with pytest.raises(InputError, match=r'not found in the data: "target"(.|\n)*no names') as caught:
+            model.predict(data).to_parquet(tmp_path / "out", keep=["target"])
+        assert caught.value.code == "SL2101"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.svmlight"]
+
+
 def test_a_kept_column_called_prediction_keeps_its_name(model: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
     frame.assign(prediction=1).to_parquet(tmp_path / "held.parquet")
     table = model.predict(str(tmp_path / "held.parquet")).to_arrow(keep=["prediction"])

@@ -69,6 +69,8 @@ def lay_out(X: Any, y: Any = None, sample_weight: Any = None, spec: Spec = NOTHI
     """
     source = X if isinstance(X, Source) else open_source(X)
     asked = merged(spec, source.spec)
+    if spec.keep and source.schema.is_matrix:
+        raise refusals.nothing_to_keep(spec.keep, source.label)
     if isinstance(source, MatrixSource):
         return _lay_out_matrix(source, y, sample_weight, asked)
     if source.schema.is_matrix:

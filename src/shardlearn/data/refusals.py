@@ -152,6 +152,17 @@ def unknown_names(missing: Sequence[str], known: Sequence[str], where: str, what
     )
 
 
+def nothing_to_keep(keep: Sequence[str], where: str) -> InputError:
+    return InputError(
+        f"Columns not found in the data: {listed(keep)}",
+        code="SL2101",
+        where=where,
+        found="a matrix, whose columns have no names",
+        needed="a table, to keep columns of it beside the predictions",
+        fix="leave keep= (--keep) out: a column `row` then holds each row's number in the data",
+    )
+
+
 def duplicate_names(names: Sequence[str], where: str) -> InputError:
     return InputError(
         f"Column names are not unique: {listed(names)}",
