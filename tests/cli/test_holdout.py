@@ -12,6 +12,9 @@ import pytest
 import shardlearn
 from shardlearn.cli import holdout
 from shardlearn.core.errors import InputError
+from shardlearn.core.events import ignore
+from shardlearn.core.matrix import to_dense
+from shardlearn.data import Spec, lay_out
 
 
 @pytest.fixture
@@ -64,7 +67,53 @@ def test_an_empty_side_is_refused_before_the_fit(whole) -> None:
             holdout.split(whole, share)
 
 
-def test_a_matrix_is_refused(tmp_path) -> None:
-    (tmp_path / "x.svmlight").write_text("1 1:0.5\n0 2:1\n")
-    with pytest.raises(InputError, match="--holdout"):
-        holdout.split(shardlearn.read(str(tmp_path / "x.svmlight")), 0.5)
+@pytest.fixture
+def sparse(tmp_path, monkeypatch):
+    monkeypatch.setattr(holdout, "STEP", 256)
+    draw = np.random.default_rng(0)
+    for i, rows in enumerate((100, 1, 2900)):
+        entries = [np.flatnonzero(draw.random(12) < 0.3) + 1 for _ in range(rows)]
+        lines = (
+            f"{int(draw.random() < 0.5)} {' '.join(f'{j}:{draw.normal():.17g}' for j in one)}\n" for one in entries
+        )
+        (tmp_path / f"{i}.svmlight").write_text("".join(lines))
+    return shardlearn.read(str(tmp_path / "*.svmlight"))
+
+
+def dense(source, start, stop):
+    parts = [np.column_stack([to_dense(X), labels]) for X, labels in source.rows(start, stop)]
+    return np.concatenate(parts) if parts else np.empty((0, source.width + 1))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_rows_of_svmlight(sparse, share) -> None:
+    train, held = holdout.split(sparse, share)
+    whole, inside = dense(sparse, 0, sparse.count()), held.draw.drawn(0, sparse.count())
+    for part, rows in ((train, whole[~inside]), (held, whole[inside])):
+        assert part.count() == len(rows)
+        assert part.schema == sparse.schema
+        for start, stop in ((0, part.count()), (0, 1), (5, 200), (part.count() - 1, part.count()), (7, 7)):
+            np.testing.assert_array_equal(dense(part, start, stop), rows[start:stop])
+        laid = lay_out(pickle.loads(pickle.dumps(part)), "target", spec=Spec(n_features=20))
+        blocks = [block for _, block in laid.blocks.read(laid.grid.blocks, emit=ignore)]
+        np.testing.assert_array_equal(np.concatenate([block.y for block in blocks]), rows[:, -1])
+        X = np.concatenate([to_dense(block.X) for block in blocks])
+        np.testing.assert_array_equal(X[:, :12], rows[:, :-1])
+        assert X.shape[1] == 20
+        where = np.flatnonzero(inside if part is held else ~inside)
+        for n in (1, 30, 200, part.count()):
+            widest = int((where[n - 1 :] - where[: len(where) - n + 1]).max()) + 1
+            assert widest <= part.among(n) <= sparse.count()
+            stored = np.count_nonzero(rows[:, :-1], axis=1)
+            assert np.convolve(stored, np.ones(n, int), "valid").max() <= part.stored_in(n)
+        assert laid.blocks.footprint().block >= max(block.nbytes for block in blocks)
+
+
+def test_svmlight_rows_are_kept_aside(call, sparse) -> None:
+    fit = ("fit", "LogisticRegression", "--data", "*.svmlight", "--target", "target", "--holdout", "0.2", "--json")
+    one, two = (call(*fit, "--out", f"m{n}", "--workers", str(n)) for n in (1, 2))
+    assert one.code == two.code == 0
+    assert one.json["fingerprint"] == two.json["fingerprint"]
+    train, held = holdout.split(sparse, 0.2)
+    assert one.json["holdout"]["rows"] == held.count()
+    assert one.json["report"]["rows"] == train.count()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from shardlearn import kernels
 from shardlearn.core.errors import InputError
-from shardlearn.core.matrix import Ints
+from shardlearn.core.matrix import Csr, Floats, Ints, take_rows
 from shardlearn.core.rng import Purpose, hash64
 from shardlearn.data.schema import Schema
 from shardlearn.data.source import Files, Place, Source
 from shardlearn.data.spec import Spec
+from shardlearn.data.svmlight import LabelledRows, as_csr
 
 STEP = 1 << 16  # rows that are hashed at a time
+FEW = 64  # rows: how finely it is told where rows of a part lie
 REMEMBERED = 1 << 28  # rows whose draw is kept: 32 MiB
 
 
@@ -141,18 +143,76 @@ class Part(Source):
         self.base.close()
 
 
+@dataclass(frozen=True, repr=False)
+class SparsePart(Part, LabelledRows):
+    """The same of svmlight files."""
+
+    base: LabelledRows
+
+    @property
+    def width(self) -> int:
+        return self.base.width
+
+    @property
+    def label_kind(self) -> str:
+        return self.base.label_kind
+
+    @property
+    def stored(self) -> int:
+        return self.base.stored * self.count() // max(self.base.count(), 1)
+
+    def stored_in(self, rows: int) -> int:
+        return self.base.stored_in(self.among(rows))
+
+    def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
+        picking = 3 * self.base.reader_bytes((), 0)  # rows of one piece of text
+        return self.base.reader_bytes((), self.among(rows)) + picking
+
+    def as_asked(self, spec: Spec) -> SparsePart:
+        base = self.base.as_asked(spec)
+        return replace(self, base=base, spec=base.spec)
+
+    def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Csr]:
+        return LabelledRows.read(self, start, stop, columns)
+
+    def rows(self, start: int, stop: int) -> Iterator[tuple[Csr, Floats]]:
+        if start >= stop:
+            return
+        at = self.position(start)
+        for X, labels in self.base.rows(at, self.position(stop - 1) + 1):
+            where = np.flatnonzero(self.mask(at, at + len(labels)))
+            at += len(labels)
+            yield as_csr(take_rows(X, where)), labels[where]
+
+    @cached_property
+    def finely(self) -> Ints:
+        """How many rows of this part come before each FEW rows of the base, and in all."""
+        n, counts = self.base.count(), [np.zeros(1, np.int64)]
+        for at in range(0, n, STEP):
+            mask = self.mask(at, min(at + STEP, n))
+            counts.append(np.add.reduceat(mask, np.arange(0, len(mask), FEW), dtype=np.int64))
+        return np.cumsum(np.concatenate(counts))
+
+    def among(self, rows: int) -> int:
+        """Rows of the base between the first and last of any `rows` rows of this part, at most."""
+        before = self.finely
+        low, high = (
+            1,
+            len(before),
+        )  # any `low - 1` steps hold too few; any `high` steps hold enough, or are all there are
+        while low < high:
+            steps = (low + high) // 2
+            if steps < len(before) and int((before[steps:] - before[:-steps]).min()) >= rows:
+                high = steps
+            else:
+                low = steps + 1
+        return min((low + 1) * FEW, self.base.count())
+
+
 def split(source: Source, share: float) -> tuple[Source, Source]:
     """The rows to train on, and about that share of all rows to evaluate on."""
-    if source.schema.is_matrix:
-        raise InputError(
-            "Rows of a matrix can't be kept aside by --holdout.",
-            code="SL2901",
-            where=source.label,
-            needed="a table: Parquet or CSV",
-            fix="keep a second file aside, and use shardlearn evaluate",
-        )
     draw = Draw(round(share * 2**64), source.count())
-    train, held = Part(source, draw, False, source.spec), Part(source, draw, True, source.spec)
+    train, held = (_part(source, draw, inside) for inside in (False, True))
     if not (train.count() and held.count()):
         raise InputError(
             f"--holdout {share} leaves no row to {'train' if held.count() else 'evaluate'} on.",
@@ -162,3 +222,9 @@ def split(source: Source, share: float) -> tuple[Source, Source]:
             fix="another share, or more rows",
         )
     return train, held
+
+
+def _part(source: Source, draw: Draw, inside: bool) -> Part:
+    if isinstance(source, LabelledRows):
+        return SparsePart(source, draw, inside, source.spec)
+    return Part(source, draw, inside, source.spec)

@@ -168,9 +168,9 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
 
 
 def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> Laid:
-    from .svmlight import TARGET, SvmlightBlocks, opened_again
+    from .svmlight import TARGET, SvmlightBlocks
 
-    source = opened_again(source, spec)
+    source = source.as_asked(spec)
     n, p = source.count(), source.width
     own = isinstance(y, str)
     named = [name for name in (y, sample_weight) if isinstance(name, str)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
@@ -18,7 +19,7 @@ from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import InputError, ShardlearnError
 from shardlearn.core.events import Emit, Timed
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, concat_rows, slice_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, slice_rows
 
 from . import cache, refusals
 from .files import File, open_input, stat, why
@@ -57,21 +58,59 @@ class Index:
 INDEXES: Remembered[Index] = Remembered()
 
 
-@dataclass(frozen=True, repr=False)
-class SvmlightSource(Source):
-    """svmlight files in their order; the labels are the column "target"."""
+class LabelledRows(Source):
+    """Rows of CSR with their labels, the column "target": files, or some of their rows."""
 
-    parts: tuple[File, ...]
-    indexes: tuple[Index, ...]
-    width: int
-    name: str
-    room: cache.Room | None = None
-    spec: Spec = field(default_factory=Spec)
+    @property
+    @abstractmethod
+    def width(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def label_kind(self) -> str:
+        """What labels are as y: "int64" or "float64"."""
+
+    @property
+    @abstractmethod
+    def stored(self) -> int:
+        """Non-zeros, as far as an index tells; the size of blocks follows from it."""
+
+    @abstractmethod
+    def stored_in(self, rows: int) -> int:
+        """Non-zeros of any `rows` rows, at most."""
+
+    @abstractmethod
+    def rows(self, start: int, stop: int) -> Iterator[tuple[Csr, Floats]]:
+        """Pieces of the rows `start` to `stop` (excluded) with their labels."""
+
+    @abstractmethod
+    def as_asked(self, spec: Spec) -> LabelledRows:
+        """The same rows as the caller of a fit wants them: width and dtype may be asked for then."""
 
     @property
     def schema(self) -> Schema:
         kind = Kind.INTEGER if self.label_kind == "int64" else Kind.FLOAT
         return Schema((Column(TARGET, kind, self.label_kind),), self.width, self.spec.dtype or "float64")
+
+    def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Csr]:
+        for X, _ in self.rows(start, stop):
+            yield X
+
+
+@dataclass(frozen=True, repr=False)
+class SvmlightSource(LabelledRows):
+    """svmlight files in their order."""
+
+    parts: tuple[File, ...]
+    indexes: tuple[Index, ...]
+    features: int
+    name: str
+    room: cache.Room | None = None
+    spec: Spec = field(default_factory=Spec)
+
+    @property
+    def width(self) -> int:
+        return self.features
 
     @property
     def label_kind(self) -> str:
@@ -111,7 +150,6 @@ class SvmlightSource(Source):
         return 3 * max(text, CHUNK) + self.stored_in(rows) * 12
 
     def stored_in(self, rows: int) -> int:
-        """Non-zeros of any `rows` rows, at most."""
         most = 0
         for index in self.indexes:
             steps = min(rows // FINE + 1, len(index.stored_before) - 1)
@@ -119,18 +157,22 @@ class SvmlightSource(Source):
             most = max(most, int((before[steps:] - before[: len(before) - steps]).max(initial=0)))
         return most
 
-    def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Csr]:
-        for X, _ in self.rows(start, stop):
-            yield X
-
     def rows(self, start: int, stop: int) -> Iterator[tuple[Csr, Floats]]:
-        """Pieces of the rows `start` to `stop` (excluded) with their labels."""
         first = 0
         for file, index in zip(self.parts, self.indexes, strict=True):
             last = first + index.rows
             if first < stop and last > start:
                 yield from self._read_file(file, index, max(start - first, 0), min(stop, last) - first)
             first = last
+
+    def as_asked(self, spec: Spec) -> SvmlightSource:
+        least = max(index.largest for index in self.indexes) + (1 if self.spec.zero_based else 0)
+        width = spec.n_features or self.width
+        if width < least:
+            raise InputError(f"{self.label} has {least:,} features, and n_features={width:,}", code="SL2204")
+        if (width, spec.dtype) == (self.width, self.spec.dtype):
+            return self
+        return replace(self, features=width, spec=replace(self.spec, dtype=spec.dtype))
 
     def _read_file(self, file: File, index: Index, start: int, stop: int) -> Iterator[tuple[Csr, Floats]]:
         file.must_be_same()
@@ -143,7 +185,7 @@ class SvmlightSource(Source):
                     values, indices, indptr, labels = _native.parse_svmlight(text, base)
                     X = Csr(values.astype(self.spec.dtype or "float64", copy=False), indices, indptr, self.width)
                     here = slice(max(start - low * FINE, 0), min(stop - low * FINE, len(labels)))
-                    yield _as_csr(slice_rows(X, here.start, here.stop)), labels[here]
+                    yield as_csr(slice_rows(X, here.start, here.stop)), labels[here]
         except ShardlearnError:
             raise
         except FAILURES as error:
@@ -152,7 +194,8 @@ class SvmlightSource(Source):
         file.must_be_same()
 
 
-def _as_csr(X: Array | Csr) -> Csr:
+def as_csr(X: Matrix) -> Csr:
+    """The matrix, which is known to be sparse."""
     assert isinstance(X, Csr)
     return X
 
@@ -192,17 +235,6 @@ def open_svmlight(files: tuple[File, ...], name: str, spec: Spec) -> SvmlightSou
     return SvmlightSource(files, indexes, spec.n_features or max(largest, 0), name, room, spec)
 
 
-def opened_again(source: SvmlightSource, spec: Spec) -> SvmlightSource:
-    """The same files as the caller of a fit wants them: width and dtype may be asked for then."""
-    least = max(index.largest for index in source.indexes) + (1 if source.spec.zero_based else 0)
-    width = spec.n_features or source.width
-    if width < least:
-        raise InputError(f"{source.label} has {least:,} features, and n_features={width:,}", code="SL2204")
-    if (width, spec.dtype) == (source.width, source.spec.dtype):
-        return source
-    return replace(source, width=width, spec=replace(source.spec, dtype=spec.dtype))
-
-
 def _index(file: File, room: cache.Room | None, number: int, stop: Event) -> Index:
     if file.size == 0:
         raise refusals.empty_file(file.shown)
@@ -239,7 +271,7 @@ def _found(file: File, scanner: Any, size: int) -> Index:
 class SvmlightBlocks:
     """Rows of svmlight files on the grid."""
 
-    source: SvmlightSource
+    source: LabelledRows
     y_kind: str | None
     own_labels: bool  # y is the file's
     y: Array | None
