@@ -89,6 +89,9 @@ class ScriptedBlocks:
     def footprint(self) -> Footprint:
         return self.inner.footprint()
 
+    def place(self, first: int, stop: int, /) -> str:
+        return self.inner.place(first, stop)
+
     def stamp(self) -> str:
         return "scripted"
 

@@ -30,6 +30,7 @@ class ArrayBlocks:
     keep: Array | None = None  # (n,) bool; rows that are False were dropped
     resident: bool = True
     reader: int = 0  # bytes that a reader is said to hold
+    file: str | None = None  # where rows are said to lie
 
     @property
     def grid(self) -> Grid:
@@ -65,6 +66,9 @@ class ArrayBlocks:
 
     def footprint(self) -> Footprint:
         return Footprint(self.rows * 8 * (self.X.shape[1] + 2), self.reader, self.resident)
+
+    def place(self, first: int, stop: int, /) -> str:
+        return "" if self.file is None else f"{self.file}, rows {first - self.first:,} to {stop - 1 - self.first:,}"
 
     def stamp(self) -> str:
         return "fake"

@@ -207,13 +207,14 @@ def test_workers_may_be_killed_at_any_moment(children: SubprocessPool) -> None:
 
 
 def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Path, children: SubprocessPool) -> None:
-    blocks = ScriptedBlocks(random_blocks(at=(0, 8, 12)), {8: ["die"] * 9}, str(tmp_path))
+    inner = random_blocks(at=(0, 8, 12), first=64, file="shard.parquet")
+    blocks = ScriptedBlocks(inner, {8: ["die"] * 9}, str(tmp_path))
     engine = subprocess_engine(children)
     with pytest.raises(EngineError) as caught:
         engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
     assert blocks.readings(8) == 4
     assert caught.value.code == "SL4001"
-    assert caught.value.where == "rows 512 to 767 (blocks 8 to 11)"
+    assert caught.value.where == "shard.parquet, rows 448 to 703 (blocks 8 to 11)"
     assert caught.value.found.count("exit code 7") == 4
 
 

@@ -46,6 +46,10 @@ class Blocks(Protocol):
 
     def footprint(self) -> Footprint: ...
 
+    def place(self, first: int, stop: int, /) -> str:
+        """Where the rows with these ids (`stop` excluded) lie, for people: file and rows; "" where there is no file."""
+        ...
+
     def stamp(self) -> str:
         """Changes when the data changed."""
         ...

@@ -52,6 +52,9 @@ class MatrixBlocks:
             return Footprint(0, 0, resident=not self.drop)
         return Footprint(self.grid.rows * self.source.X.shape[1] * np.dtype(self.source.dtype).itemsize, 0, False)
 
+    def place(self, first: int, stop: int, /) -> str:
+        return self.source.files().stretch(first - self.grid.first, stop - self.grid.first)
+
     def stamp(self) -> str:
         return self.source.stamp()
 

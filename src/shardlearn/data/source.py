@@ -38,6 +38,15 @@ class Files:
         at = int(np.searchsorted(self.starts, row, side="right")) - 1
         return Place(self.paths[at], row - int(self.starts[at]))
 
+    def stretch(self, start: int, stop: int) -> str:
+        """The rows `start` to `stop` (excluded) in words: "flights/03.parquet, rows 12,345 to 20,480"; "" if in no file."""
+        first, last = self.place(start), self.place(stop - 1)
+        if not first.file:
+            return ""
+        if first.file == last.file:
+            return f"{first.file}, rows {first.row:,} to {last.row:,}"
+        return f"{first.file}, row {first.row:,}, to {last.file}, row {last.row:,}"
+
 
 NO_FILES = Files((), np.zeros(0, np.int64), ())
 

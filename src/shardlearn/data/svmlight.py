@@ -317,5 +317,8 @@ class SvmlightBlocks:
         block = self.source.stored_in(rows) * 12 + rows * 24
         return Footprint(block, self.source.reader_bytes((), rows), False)
 
+    def place(self, first: int, stop: int, /) -> str:
+        return self.source.files().stretch(first - self.grid.first, stop - self.grid.first)
+
     def stamp(self) -> str:
         return self.source.stamp()

@@ -104,6 +104,9 @@ class TableBlocks:
             reader += self.lean.reader_bytes(rows)
         return Footprint(rows * (self.row_bytes + beside), reader, False)
 
+    def place(self, first: int, stop: int, /) -> str:
+        return self.source.files().stretch(first - self.grid.first, stop - self.grid.first)
+
     def stamp(self) -> str:
         return self.source.stamp()
 

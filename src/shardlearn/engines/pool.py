@@ -147,10 +147,11 @@ class Drive:
         task, policy = self.task(piece), self.round.policy
         grid, blocks = task.data.grid, task.blocks
         first, stop = grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
+        lies = task.data.blocks.place(first, stop) or f"rows {first:,} to {stop - 1:,}"
         return EngineError(
             f"A piece of work failed in each of {policy.attempts} attempts.",
             code="SL4001",
-            where=f"rows {first:,} to {stop - 1:,} (blocks {blocks.start} to {blocks.stop - 1})",
+            where=f"{lies} (blocks {blocks.start} to {blocks.stop - 1})",
             found=why,
             needed=f"one attempt that answers within {policy.deadline:g} s",
             fix="see what the attempts say; the same call goes on where the data are readable again",
