@@ -39,7 +39,10 @@ class Files:
         return Place(self.paths[at], row - int(self.starts[at]))
 
     def stretch(self, start: int, stop: int) -> str:
-        """The rows `start` to `stop` (excluded) in words: "flights/03.parquet, rows 12,345 to 20,480"; "" if in no file."""
+        """The rows `start` to `stop` (excluded): "flights/03.parquet, rows 12,345 to 20,480"; "" without files.
+
+        Rows count from 0 in each file.
+        """
         first, last = self.place(start), self.place(stop - 1)
         if not first.file:
             return ""
