@@ -25,7 +25,7 @@ from .spec import Spec
 BUFFER = 65_536  # bytes of each column's read buffer: as lean as it gets, and the fastest (design/kernels.md)
 PAGE = 3 * 1024 * 1024  # one column's open page, packed and unpacked, with its dictionary; measured, pyarrow's defaults
 FIXED = 8 * 1024 * 1024  # an open file, and what Arrow's allocator keeps at hand; measured
-BATCH_BYTES, BATCH_ROWS = 1024 * 1024, 65_536
+BATCH_BYTES, BATCH_ROWS = 2 * 1024 * 1024, 65_536
 FAILURES = (OSError, pa.ArrowException, ValueError, KeyError)
 
 
@@ -217,7 +217,7 @@ def release() -> None:
 
 
 def _batch_rows(footer: Footer, names: Sequence[str], rows: int) -> int:
-    """Rows of a batch of about 1 MiB, a power of two."""
+    """Rows of a batch of about 2 MiB, a power of two."""
     decoded = sum(footer.chunk_bytes.get(name, 0) for name in names) / max(footer.group_rows)
     size = BATCH_ROWS
     while size > 64 and size * max(decoded, 8 * len(names)) > BATCH_BYTES:

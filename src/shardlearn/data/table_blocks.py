@@ -131,7 +131,7 @@ def timed(batches: Iterator[Any], emit: Emit) -> Iterator[Any]:
         if batch is None:
             return
         if batch.num_rows:
-            emit(Timed("decode", time.perf_counter() - began, batch.nbytes))
+            emit(Timed("decode", time.perf_counter() - began, 8 * batch.num_rows * batch.num_columns))
             yield batch
 
 
@@ -156,6 +156,12 @@ class Filling:
         if self.schema is not None:
             self._pack_by(self.schema)
         self._begin()
+
+    @property
+    def beside(self) -> bool:
+        """Whether anything but features comes from batches."""
+        roles = self.blocks.roles
+        return roles.target is not None or roles.weight is not None or bool(roles.keep)
 
     def _pack_by(self, schema: Any) -> None:
         self.positions = {name: i for i, name in enumerate(schema.names)}
@@ -185,7 +191,8 @@ class Filling:
                 raise refusals.changed(self.blocks.source.label, "more rows than before")
             if self.blocks.packed:
                 self.counts += self.features.rows(exported, at, at + n, self.X, self.filled)
-            self._take_labels(batch.slice(at, n))
+            if self.beside:
+                self._take_labels(batch.slice(at, n))
             self.filled, at = self.filled + n, at + n
             if self.filled == len(self.X):
                 block = self._finish()
