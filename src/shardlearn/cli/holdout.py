@@ -136,6 +136,9 @@ class Part(Source):
             at += batch.num_rows
             yield batch.filter(pa.array(mask))
 
+    def must_be_same(self) -> None:
+        self.base.must_be_same()
+
     def notices(self) -> tuple[str, ...]:
         return self.base.notices()
 
