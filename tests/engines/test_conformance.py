@@ -101,7 +101,7 @@ def test_processes_answer_every_query(name: str, children: SubprocessPool) -> No
     first=st.sampled_from([0, 64, 100, 5000]),
     cuts=st.none() | st.sets(st.integers(0, 110), max_size=12),
     resident=st.booleans(),
-    memory=st.sampled_from([None, 40_000, 12_000]),
+    memory=st.sampled_from([None, 40_000, 16_000]),
     drop=st.booleans(),
     query=st.sampled_from(list(QUERIES)),
 )

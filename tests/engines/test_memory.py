@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.engines.conformance import equal
 from tests.engines.fakes import ArrayBlocks, FloatSum, IdSum, LastColumn, Seen, random_blocks
@@ -16,7 +17,7 @@ from tests.engines.test_threads import Waiting
 
 from shardlearn.core.block import Block
 from shardlearn.core.errors import EngineError, MemoryLimitError
-from shardlearn.core.events import CarryBuilt, Emit, ignore
+from shardlearn.core.events import CarryBuilt, Emit, PassPlanned, ignore
 from shardlearn.core.query import Carry, Query
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.room import Room
@@ -133,6 +134,32 @@ def test_too_little_memory_is_refused_before_reading() -> None:
         next(engine.stream(data["train"], Halved(), emit=ignore))
 
 
+@dataclass(frozen=True)
+class Widened:
+    """Answers that are much wider than the rows."""
+
+    def __call__(self, block: Block, /) -> Block:
+        return replace(block, X=np.empty((block.n, 0)), extra={"out/p": np.ones((block.n, 1000))})
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_wide_answers_of_a_stream_are_counted(resident: bool) -> None:
+    blocks, wide = replace(counted(), resident=resident), 64 * 8 * 1000
+    for limit, workers in ((None, 2), (20 * wide, 2), (6 * wide, 1)):
+        engine, seen = threads(2, limit), Seen()
+        streamed = list(engine.stream(engine.open(blocks), Widened(), emit=seen))
+        assert all(block.nbytes >= wide for block in streamed)
+        plan = seen.of(PassPlanned)[0]
+        assert plan.answers >= (2 * workers + 1 + 2 * workers) * wide * 9 // 10
+        assert plan.workers == workers
+    blocks.log.clear()
+    engine = threads(2, 4 * wide)
+    with pytest.raises(MemoryLimitError) as caught:
+        next(engine.stream(engine.open(blocks), Widened(), emit=ignore))
+    assert "answers" in caught.value.needed
+    assert not blocks.log
+
+
 def test_two_fits_at_once_share_the_pool_and_the_limit() -> None:
     """The second pass waits until the first one gives its memory back."""
     blocks = counted()
@@ -160,7 +187,7 @@ def test_two_fits_at_once_share_the_pool_and_the_limit() -> None:
 
 def test_a_pass_waits_no_longer_than_its_patience() -> None:
     blocks = counted()
-    room = Room(12_000 + 3 * blocks.footprint().block, patience=0.05)
+    room = Room(12_000 + 6 * blocks.footprint().block, patience=0.05)
     engine = PoolEngine("threads", ThreadPool(2, room), room)
     data = engine.open(blocks)
     rows = engine.stream(data, Halved(), emit=ignore)

@@ -69,8 +69,7 @@ class Demand:
     cuts: Sequence[int]
     foot: Footprint
     workers: int
-    answer: int = 0  # bytes of one answer, at most
-    held: int = 1  # copies of a block in flight: 2 where rows are rewritten and handed on
+    answer: int = 0  # bytes of one answer, at most; of a stream: of what a block is rewritten to
 
 
 def span_of(rows: Rows, grid: Grid) -> range:
@@ -132,8 +131,11 @@ def plan_stream(demand: Demand, limit: int | None) -> Plan:
 def _streams(demand: Demand) -> Iterator[Plan]:
     """In row order. Several readers are of use where what each reads is short against the window."""
     if demand.foot.resident:
-        pieces = aligned_pieces(demand.span, demand.cuts, 4)
-        yield Plan(pieces, {}, 1, demand.workers, Account(None, 0, 0, 0), 8 * demand.workers)
+        for workers in range(demand.workers, 0, -1):
+            for size in (4, 2, 1):
+                pieces = aligned_pieces(demand.span, demand.cuts, size)
+                account = Account(None, 0, 0, _answers_ahead(demand, workers, size))
+                yield Plan(pieces, {}, 1, workers, account, 2 * workers * size)
         return
     ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
     for workers in range(demand.workers, 0, -1):
@@ -142,8 +144,15 @@ def _streams(demand: Demand) -> Iterator[Plan]:
             short = len(demand.span) <= 2 * size * ranges
             for readers in dict.fromkeys((min(workers, max(ranges, 1)) if short else 1, 1)):
                 pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
-                account = Account(None, readers * demand.foot.reader, _in_flight(demand, window + size), 0)
+                answers = _answers_ahead(demand, workers, size)
+                account = Account(None, readers * demand.foot.reader, _in_flight(demand, window + size), answers)
                 yield Plan(tuple(sorted(pieces)), lanes, readers, workers, account, window)
+
+
+def _answers_ahead(demand: Demand, workers: int, size: int) -> int:
+    """Blocks of a stream that were rewritten, each in place of the one it was made of; and what is made on the way."""
+    block = 0 if demand.foot.resident else demand.foot.block
+    return (2 * workers + 1) * size * max(demand.answer - block, 0) + 2 * workers * demand.answer
 
 
 def _folds(demand: Demand) -> Iterator[Plan]:
@@ -217,7 +226,7 @@ def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
 
 
 def _in_flight(demand: Demand, blocks: int) -> int:
-    return 0 if demand.foot.resident else blocks * demand.foot.block * demand.held
+    return 0 if demand.foot.resident else blocks * demand.foot.block
 
 
 def _chunks(span: range, cuts: Sequence[int], readers: int, size: int) -> tuple[tuple[Piece, ...], dict[Piece, Lane]]:

@@ -30,7 +30,7 @@ from .plan import Demand, Plan, plan_fold, plan_runs, plan_stream, span_of
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
 from .serial import finished
-from .visit import concluded, nothing, run_spans, walks
+from .visit import concluded, nothing, rewritten_bytes, run_spans, walks
 from .work import FoldTask, RunTask, StreamTask, Task
 
 A = TypeVar("A")
@@ -233,7 +233,7 @@ class PoolEngine:
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
         grid = data.grid
         emit(PassStarted(len(grid.blocks), grid.count, "stream"))
-        demand = self._demand(data, grid.blocks, 0)
+        demand = self._demand(data, grid.blocks, rewritten_bytes(data, rows))
         with self.room.reserve(lambda free: plan_stream(demand, free)) as plan:
             drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), emit)
             ready: dict[int, tuple[Piece, list[Block]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
@@ -13,7 +14,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
 from shardlearn.core.events import CarryBuilt, Emit, Timed
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Ints
+from shardlearn.core.matrix import Array, Csr, Ints
 from shardlearn.core.query import Carry, Query, Transform
 from shardlearn.core.rows import Rows, chosen, positions
 from shardlearn.core.statistic import Running, Statistic, is_running, is_spread
@@ -21,6 +22,8 @@ from shardlearn.core.tree import Counter, Node
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+ID, OBJECT = 8, 64  # bytes that a row's id takes where rows were dropped, and that a short string takes
 
 Versioned: TypeAlias = tuple[int, Mapping[str, Array]]  # carried columns, and the version that they are at
 
@@ -137,6 +140,21 @@ def nothing(data: Sharded, query: Query[A]) -> A:
     for carry in query.carry:
         empty = empty.with_extra(carry.name, carry.rebuild(bare))
     return query.measure.of(empty)
+
+
+def rewritten_bytes(data: Sharded, rows: Transform) -> int:
+    """Bytes of a block that a stream hands on, at most: as wide as what becomes of a block without rows."""
+    made, count = rows(rewritten(data.blocks.empty(), data.through)), min(data.grid.rows, max(data.grid.count, 1))
+    columns = [column for column in (made.y, made.weight, *made.extra.values()) if column is not None]
+    if isinstance(made.X, Csr):
+        return count * (ID + sum(map(width, columns))) + data.blocks.footprint().block
+    return count * (ID + sum(map(width, (made.X, *columns))))
+
+
+def width(column: Array) -> int:
+    """Bytes of a row; of Python objects an estimate."""
+    one = OBJECT if column.dtype.kind == "O" else column.itemsize
+    return one * prod(column.shape[1:])
 
 
 def walker(statistic: Statistic[A]) -> Running[A]:
