@@ -74,6 +74,15 @@ i64 pivoted_cholesky(const In<double>& a, double tol, const Out<double>& l, cons
     return kernels().pivoted_cholesky(from, to, perm, p, tol);
 }
 
+void symmetric_eigen(const In<double>& a, const Out<double>& found, const Out<double>& vectors) {
+    const double* from = values(a, {-1, -1}, "A");
+    i64 p = length(a);
+    values(a, {p, p}, "A");
+    double *to = values(found, {p}, "values"), *rows = values(vectors, {p, p}, "vectors");
+    Outside o;
+    kernels().symmetric_eigen(from, to, rows, p);
+}
+
 template <void (*Table::*SOLVE)(const double*, double*, i64, i64)>
 void solve(const In<double>& l, const Out<double>& x) {
     const double* triangle = values(l, {-1, -1}, "L");
@@ -104,6 +113,7 @@ void bind_vectors(nb::module_& m) {
     m.def("matmul", matmul, a, b, out);
     m.def("cholesky", cholesky, a, l);
     m.def("pivoted_cholesky", pivoted_cholesky, a, nb::arg("tol"), l, nb::arg("perm").noconvert());
+    m.def("symmetric_eigen", symmetric_eigen, a, nb::arg("values").noconvert(), nb::arg("vectors").noconvert());
     m.def("solve_lower", solve<&Table::solve_lower>, l, x);
     m.def("solve_lower_t", solve<&Table::solve_lower_t>, l, x);
     m.def("peak_flops", [](i64 rounds) {

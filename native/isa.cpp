@@ -1,6 +1,7 @@
 // The kernels of one instruction set: compiled once for each, with SHARDLEARN_ISA its name and SHARDLEARN_WIDTH its lanes.
 #include "kernels/cholesky.hpp"
 #include "kernels/columns.hpp"
+#include "kernels/eigen.hpp"
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
@@ -25,6 +26,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::matmul,
     isa::cholesky,
     isa::pivoted_cholesky,
+    isa::symmetric_eigen,
     isa::solve_lower,
     isa::solve_lower_t,
     isa::row_products,

@@ -66,6 +66,7 @@ struct Table {
     void (*matmul)(const double* a, const double* b, double* out, std::int64_t m, std::int64_t inner, std::int64_t n);
     std::int64_t (*cholesky)(const double* a, double* l, std::int64_t p);
     std::int64_t (*pivoted_cholesky)(const double* a, double* l, std::int64_t* order, std::int64_t p, double tol);
+    void (*symmetric_eigen)(const double* a, double* values, double* vectors, std::int64_t p);
     void (*solve_lower)(const double* l, double* x, std::int64_t p, std::int64_t k);
     void (*solve_lower_t)(const double* l, double* x, std::int64_t p, std::int64_t k);
     void (*row_products)(const Rows&, const Model&, double* z);

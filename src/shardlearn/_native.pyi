@@ -71,6 +71,11 @@ def pivoted_cholesky(
     l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
     perm: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> int: ...
+def symmetric_eigen(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    values: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    vectors: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def solve_lower(
     l: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],

@@ -114,6 +114,7 @@ def add_algebra(hashes: Hashes) -> None:
         S = kernels.matmul(A, np.ascontiguousarray(A.T))
         hashes.add("cholesky", *kernels.cholesky(S), *kernels.cholesky(-S))
         hashes.add("pivoted_cholesky", *kernels.pivoted_cholesky(S, 1e-9), *kernels.pivoted_cholesky(S, 5.0))
+        hashes.add("symmetric_eigen", *kernels.symmetric_eigen(S), *kernels.symmetric_eigen(S - 3.0 * np.eye(p)))
         L, rhs = np.tril(A[:, :p]) + 4 * np.eye(p), B[:p]
         for right in (rhs, rhs[:, 0].copy()):
             hashes.add("solve_lower", kernels.solve_lower(L, right))

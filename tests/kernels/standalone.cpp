@@ -58,6 +58,10 @@ static void algebra(i64 p) {
     std::vector<i64> order(static_cast<std::size_t>(p));
     write({static_cast<double>(kernels.pivoted_cholesky(s.data(), l.data(), order.data(), p, 1e-9))});
     write(l);
+    Vector found(order.size());
+    kernels.symmetric_eigen(s.data(), found.data(), l.data(), p);
+    write(found);
+    write(l);
 }
 
 static void sums(const Rows& x, const Vector& pivot) {

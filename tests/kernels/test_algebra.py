@@ -113,6 +113,64 @@ def test_triangular_solves(p: int, k: int) -> None:
             np.testing.assert_array_equal(solve(L, B[:, column].copy()), x[:, column])
 
 
+SPECTRA = {
+    "random": lambda p: np.random.default_rng(p).normal(size=p),
+    "positive": lambda p: np.random.default_rng(p).uniform(0.5, 2.0, p),
+    "repeated": lambda p: np.repeat([3.0, 1.0, -2.0], p)[::3][:p],
+    "one value": lambda p: np.full(p, 0.7),
+    "zero": np.zeros,
+    "low rank": lambda p: np.where(np.arange(p) < (p + 3) // 4, 1.0, 0.0),
+    "graded": lambda p: np.geomspace(1.0, 1e-30, p),
+    "clustered": lambda p: 1.0 + 1e-14 * np.arange(p),
+    "huge": lambda p: 1e200 * np.geomspace(1.0, 1e-300, p),
+    "tiny": lambda p: 1e-250 * np.linspace(1.0, 2.0, p),
+}
+
+
+def symmetric(values: Floats) -> Floats:
+    Q, _ = np.linalg.qr(draw(len(values), len(values)))
+    A = (Q * values) @ Q.T
+    return np.triu(A) + np.triu(A, 1).T
+
+
+@pytest.mark.parametrize("p", [0, 1, 2, 3, 17, 64, 100])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_eigenvalues_and_vectors(spectrum: str, p: int) -> None:
+    """Backward stable: p reflections and some 2 p QL steps, each of norm u (Wilkinson 1965, chapters 5 and 8)."""
+    A = symmetric(SPECTRA[spectrum](p))
+    values, vectors = kernels.symmetric_eigen(A)
+    bound = 10 * (p + 2) * U * p * np.abs(A).max(initial=0.0)  # p times the largest element is at least the norm
+    wanted, _ = reference.symmetric_eigen(A)
+    assert (np.diff(values) <= 0).all()
+    assert np.abs(values - wanted).max(initial=0.0) <= bound
+    assert np.abs(vectors @ vectors.T - np.eye(p)).max(initial=0.0) <= 10 * (p + 2) * U
+    assert np.abs((vectors.T * values) @ vectors - A).max(initial=0.0) <= bound
+
+
+def test_eigenvalues_of_matrices_that_fall_apart() -> None:
+    """Diagonal, with zeros beside the diagonal of a tridiagonal one, and with nothing on its diagonal."""
+    values, vectors = kernels.symmetric_eigen(np.diag([2.0, -1.0, 5.0, 2.0]))
+    assert values.tolist() == [5.0, 2.0, 2.0, -1.0]
+    np.testing.assert_array_equal(np.abs(vectors), np.eye(4)[[2, 0, 3, 1]])
+    off = np.diag([1.0, 0.0, 1e-170, 1.0], 1)
+    values, _ = kernels.symmetric_eigen(off + off.T)
+    np.testing.assert_allclose(values, [1.0, 1.0, 0.0, -1.0, -1.0], atol=4 * U)
+    path = np.diag(np.ones(40), 1)
+    values, _ = kernels.symmetric_eigen(path + path.T)
+    np.testing.assert_allclose(values, 2 * np.cos(np.pi * np.arange(1, 42) / 42), atol=100 * U)
+
+
+def test_eigenvalues_read_the_upper_triangle() -> None:
+    A = symmetric(np.arange(30.0))
+    for found, whole in zip(kernels.symmetric_eigen(np.triu(A)), kernels.symmetric_eigen(A), strict=True):
+        np.testing.assert_array_equal(found, whole)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_eigenvalues_of_nothing_finite_come_to_an_end(value: float) -> None:
+    assert len(kernels.symmetric_eigen(np.full((20, 20), value))[0]) == 20
+
+
 def test_wrong_shapes_are_value_errors() -> None:
     with pytest.raises(ValueError, match="shape"):
         kernels.dot(draw(3), draw(4))
@@ -120,6 +178,8 @@ def test_wrong_shapes_are_value_errors() -> None:
         kernels.matmul(draw(3, 2), draw(3, 2))
     with pytest.raises(ValueError, match="shape"):
         kernels.cholesky(draw(3, 2))
+    with pytest.raises(ValueError, match="shape"):
+        kernels.symmetric_eigen(draw(3, 2))
     with pytest.raises(ValueError, match="shape"):
         kernels.solve_lower(draw(3, 3), draw(4, 2))
     with pytest.raises(TypeError):

@@ -82,6 +82,7 @@ def algebra(p: int) -> Iterator[Floats | float]:
     yield from (forward, kernels.solve_lower_t(L, forward))
     L, _, rank = kernels.pivoted_cholesky(S, 1e-9)
     yield from (rank, L)
+    yield from kernels.symmetric_eigen(S)
 
 
 def sums(X: Floats, pivot: Floats) -> Iterator[Floats | float]:

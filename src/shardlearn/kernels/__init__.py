@@ -26,6 +26,7 @@ from shardlearn.kernels.algebra import (
     pivoted_cholesky,
     solve_lower,
     solve_lower_t,
+    symmetric_eigen,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
@@ -85,6 +86,7 @@ __all__ = [
     "softplus",
     "solve_lower",
     "solve_lower_t",
+    "symmetric_eigen",
     "tanh",
     "weighted_rows_sum",
 ]

@@ -60,6 +60,17 @@ def pivoted_cholesky(A: Floats, tol: float) -> tuple[Floats, Ints, int]:
     return L, perm, _native.pivoted_cholesky(A, tol, L, perm)
 
 
+def symmetric_eigen(A: Floats) -> tuple[Floats, Floats]:
+    """(values, vectors): A = vectors^T diag(values) vectors, read from A's upper triangle.
+
+    Values (p,) descend, vectors (p, p) are rows. Errors are relative to the largest value. NaN or inf in A: no error,
+    but no meaning.
+    """
+    values, vectors = np.empty(len(A)), np.empty(A.shape)
+    _native.symmetric_eigen(A, values, vectors)
+    return values, vectors
+
+
 def solve_lower(L: Floats, B: Floats) -> Floats:
     """x with L x = B, for B of shape (p,) or (p, k): columns don't depend on each other."""
     x = np.array(B, order="C", copy=True)

@@ -75,6 +75,12 @@ def cholesky(A: Floats) -> tuple[Wide, int]:
     return L, -1
 
 
+def symmetric_eigen(A: Floats) -> tuple[Floats, Floats]:
+    """Values, descending, and vectors as rows, from the upper triangle; in double precision."""
+    values, vectors = np.linalg.eigh(A, UPLO="U")
+    return values[::-1], vectors.T[::-1]
+
+
 def row_products(X: Matrix, W: Floats, b: Floats | None = None, pivot: Floats | None = None) -> Wide:
     z = centred(X, pivot) @ wide(W).T
     return z if b is None else z + wide(b)
