@@ -42,7 +42,6 @@ REFUSED = [
     (LogisticRegression, {"solver": "sag"}, 'solver="auto"'),
     (LogisticRegression, {"solver": "saga"}, 'solver="auto"'),
     (LogisticRegression, {"solver": "newton-cg"}, 'solver="newton-cholesky"'),
-    (LinearRegression, {"tol": 0.01}, "Ridge"),
     (Ridge, {"solver": "sag"}, 'solver="auto"'),
     (Ridge, {"solver": "saga"}, 'solver="auto"'),
     (Ridge, {"solver": "lbfgs"}, "positive=True"),

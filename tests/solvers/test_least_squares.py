@@ -302,3 +302,37 @@ def test_a_first_block_that_weighs_nothing():
 def test_nonnegative_needs_a_gram_matrix():
     with pytest.raises(ParameterError, match="positive=True"):
         IterativeLeastSquares().init(squares(np.zeros((10, 3)), positive=True))
+
+
+@pytest.mark.parametrize("cut", [1e-2, 1e-4])
+def test_a_cut_is_for_plain_least_squares_alone(cut):
+    """Neither a penalty nor signs go with it."""
+    X, y = conditioned(2000, 10, 1e6)
+    w = lapack(X, y, cond=cut)[0]
+    state = solved(GramLeastSquares(cut), squares(X), X, y)
+    assert relative(state.W[0], w) < 1e-8
+    assert state.rank < 10
+    for settings in ({"alpha": 1e-3}, {"positive": True}):
+        problem = squares(X, **settings)
+        np.testing.assert_array_equal(solved(GramLeastSquares(cut), problem, X, y).W, solved(GRAM, problem, X, y).W)
+
+
+def test_a_cut_next_to_the_smallest_singular_value():
+    """The quick test can't tell: nothing goes, and the bits are those without a cut."""
+    Q, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((500, 20)))
+    X, y = Q * np.concatenate([np.ones(19), [1.5e-3]]), np.arange(500.0)
+    cut, whole = (solved(GramLeastSquares(c), squares(X, intercept=False), X, y) for c in (1e-3, 0.0))
+    assert cut.rank == 20
+    assert cut.basis is None
+    np.testing.assert_array_equal(cut.W, whole.W)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-8])
+def test_a_cut_of_what_only_a_second_look_sees(distance):
+    draw = np.random.default_rng(0)
+    X, y = draw.standard_normal((800, 6)), draw.standard_normal(800)
+    X[:, 5] = X[:, 0] - 2.0 * X[:, 1] + distance * X[:, 5]
+    state = solved(GramLeastSquares(1e-6), squares(X), X, y)
+    assert state.rank == 5
+    assert (state.basis is None) == (distance == 0.0)
+    assert relative(state.W[0], lapack(X, y, cond=1e-6)[0]) < 1e-10

@@ -25,7 +25,6 @@ from shardlearn.solvers.singular_values import singular_values
 from ._regressor import LinearRegressor
 
 ROUNDS = 1_000
-SHARPEST = 1e-6  # up to this scikit-learn's own cut is hardly felt
 EXACT = ("cholesky", "svd")
 ITERATIVE = ("lsqr", "sparse_cg")
 
@@ -51,10 +50,16 @@ class LinearRegression(LinearRegressor):
     copy_X : bool, default=True
         Accepted for scikit-learn's sake: X is never overwritten.
     tol : float, default=1e-6
-        How exact ``w`` has to be. Up to 8,192 features (1,024 of sparse data) it is exact up to rounding, whatever
-        `tol`; beyond, the passes end when the gradient is `tol` times what it was at zero. In scikit-learn a larger
-        `tol` also cuts off directions of X with small singular values: for dense data a `tol` above 1e-6 is refused,
-        for columns are taken to be collinear only where rounding can't tell them apart.
+        For dense data of up to 8,192 features, as in scikit-learn: directions of the centred (and weighted) X whose
+        singular value is at most `tol` times the largest are cut off, and ``w`` is the shortest solution over the
+        rest. Second moments hold squares of singular values, and resolve those above 3e-7 times the largest. With a
+        smaller `tol` columns are collinear only where rounding can't tell them apart, which a pass of its own
+        measures; likewise with 1 and more, which LAPACK doesn't use either. Where something is cut, ``w`` errs by
+        some 1e-16 / s^2, s the smallest singular value that is kept, relative to the largest, and an eigenvalue
+        decomposition of the second moments is paid for (1 s for 1,000 features). Not with ``positive=True``.
+
+        Of sparse data of up to 1,024 features ``w`` is exact up to rounding, whatever `tol`. Beyond these widths the
+        passes end when the gradient is `tol` times what it was at zero.
     n_jobs : int, default=None
         Accepted for scikit-learn's sake. How many threads compute is a matter of the engine,
         ``shardlearn.engine("threads", workers=...)``; the report says how many did, and who said so.
@@ -150,13 +155,8 @@ class LinearRegression(LinearRegressor):
             alpha = np.zeros(targets(fit))
             problem = LeastSquares(fit.shape, alpha, bool(self.fit_intercept), bool(self.positive))
             solver = least_squares_solver(problem, float(self.tol), ROUNDS)
-            if self.tol > SHARPEST and isinstance(solver, GramLeastSquares) and not fit.laid.sparse:
-                raise refuse(
-                    self,
-                    "tol",
-                    why="directions with small singular values are not cut off",
-                    fix="tol=1e-6, or Ridge(alpha=...), which damps such directions",
-                )
+            if isinstance(solver, GramLeastSquares) and not fit.laid.sparse:
+                solver = GramLeastSquares(cut=float(self.tol))
             state = fit.solve(solver, problem)
             fit.publish(**learned(fit, state), **spectrum(problem, state))
             warn_if_unfinished(fit, state, ROUNDS)

@@ -29,6 +29,7 @@ from .metric import unsteady
 from .normal_equations import System, nonnegative, shortest, size, solved, system
 from .overflow import finite
 from .problem import LeastSquares
+from .small_directions import cuts, inside, large, none_small, outside
 
 RUNS = 256
 WELL_CONDITIONED = 1e4  # up to here normal equations leave an error below 1e-10 kappa
@@ -66,6 +67,7 @@ class GramState:
     systems: tuple[System, ...] = ()
     which: Ints | None = None  # (t,) each target's system
     right: Floats | None = None  # (t, p) right-hand sides, until columns have been looked at
+    basis: Floats | None = None  # (r, p) orthonormal; the coordinates of `systems` where directions were cut off
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -85,6 +87,8 @@ class GramState:
 @dataclass(frozen=True, slots=True)
 class GramLeastSquares:
     """For up to some thousand features."""
+
+    cut: float = 0.0  # without a penalty, singular values up to this, relative to the largest, are cut off
 
     def init(self, problem: LeastSquares, /) -> GramState:
         p, t = problem.shape.features, problem.targets
@@ -116,13 +120,17 @@ class GramLeastSquares:
                 s = answer.weight if answer.weight > 0.0 else 1.0
                 return replace(state, phase=LeastSquaresPhase.GRAM, pivot=answer.sum / s, pivot_y=answer.sum_y / s)
             case kernels.GramSums() if state.phase is LeastSquaresPhase.GRAM:
-                return _summed(problem, state, answer)
+                return _summed(problem, state, answer, self._cut(problem))
             case kernels.GramSums():
-                return _looked(problem, state, answer)
+                return _looked(state, answer, self._cut(problem))
         return _refined(problem, state, answer)
 
+    def _cut(self, problem: LeastSquares) -> float:
+        """Zero where nothing is."""
+        return self.cut if cuts(self.cut) and not problem.positive and not problem.alpha.any() else 0.0
 
-def _summed(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> GramState:
+
+def _summed(problem: LeastSquares, state: GramState, sums: kernels.GramSums, cut: float) -> GramState:
     """Centre the moments and solve."""
     finite(sums.G, sums.H)
     s = float(sums.weight_sum[0])
@@ -141,9 +149,12 @@ def _summed(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> 
         C[steady == 0.0, :], C[:, steady == 0.0], H[steady == 0.0, :] = 0.0, 0.0, 0.0
     state = replace(state, weight=s, gram=C, center=center, offset=offset)
     state = _solved(problem, state, C, H)
-    first = state.systems[0]
+    first, right = state.systems[0], np.ascontiguousarray(H.T)
+    if cut and not none_small(C, first, cut):
+        fewer = _without_small(state, right, cut)
+        if fewer.rank < state.rank:
+            return _next(fewer)
     if not problem.positive and first.alpha == 0.0 and len(first.out) and problem.shape.rows > len(C):
-        right = np.ascontiguousarray(H.T)
         return _placed(replace(state, phase=LeastSquaresPhase.LOOK, right=right))
     return _next(state)
 
@@ -155,13 +166,23 @@ def _next(state: GramState) -> GramState:
     return _placed(replace(state, status=Status.CONVERGED))
 
 
-def _looked(problem: LeastSquares, state: GramState, sums: kernels.GramSums) -> GramState:
-    """Solve again where columns turned out to have something of their own."""
+def _looked(state: GramState, sums: kernels.GramSums, cut: float) -> GramState:
+    """Solve again where columns turned out to have something of their own, which a cut takes away."""
     assert state.which is not None
     assert state.right is not None
     systems = (resolved(state.systems[0], symmetric(sums.G)), *state.systems[1:])
+    if cut and systems[0] is not state.systems[0]:
+        return _next(_without_small(state, state.right, cut))
     W = np.stack([solved(systems[i], one) for one, i in zip(state.right, state.which, strict=True)])
     return _next(replace(state, systems=systems, W=W, right=None))
+
+
+def _without_small(state: GramState, right: Floats, cut: float) -> GramState:
+    """Solve in the directions that are not small."""
+    assert state.gram is not None
+    part, basis = large(state.gram, cut)
+    W = np.stack([outside(basis, solved(part, inside(basis, one))) for one in right])
+    return replace(state, W=W, systems=(part,), which=np.zeros(len(W), np.int64), right=None, basis=basis)
 
 
 def _solved(problem: LeastSquares, state: GramState, C: Floats, H: Floats) -> GramState:
@@ -185,10 +206,10 @@ def _refined(problem: LeastSquares, state: GramState, sums: LossSums) -> GramSta
     moved, W = 0.0, []
     for w, g, i in zip(state.W, grad, state.which, strict=True):
         part = state.systems[i]
-        step = solved(part, np.ascontiguousarray(-g))
-        w = shortest(part, w + step)
+        step = solved(part, inside(state.basis, np.ascontiguousarray(-g)))
+        w = shortest(part, w + outside(state.basis, step))
         W.append(np.maximum(w, 0.0) if problem.positive else w)
-        length = size(part, w)
+        length = size(part, inside(state.basis, w))
         moved = max(moved, size(part, step) / length if length > 0.0 else 0.0)
     offset = state.offset - sums.grad_b / sums.weight if problem.intercept else state.offset
     first = min(0.5, state.kappa**2 * 2.0**-50)

@@ -114,6 +114,13 @@ def _close_columns() -> Example:
     return Example(GramLeastSquares(), LeastSquares(SHAPE, np.zeros(1)), Block(X, y, None, 0))
 
 
+def _small_directions() -> Example:
+    """Seven columns all but equal to others, to be cut off."""
+    X, y = _features(), _scores(2)
+    X[:, 10:] = X[:, :7] + 2.0**-20 * X[:, 10:]
+    return Example(GramLeastSquares(cut=2.0**-14), LeastSquares(SHAPE, np.zeros(2)), Block(X, y, None, 0))
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -130,6 +137,7 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "gram least squares": lambda: _numbers(GramLeastSquares(), (0.0, 1.0), weighted=True),
         "gram least squares, positive": lambda: _numbers(GramLeastSquares(), (0.0,), positive=True),
         "gram least squares, close columns": _close_columns,
+        "gram least squares, small directions": _small_directions,
         "gram least squares, sparse": lambda: _sparse_numbers(GramLeastSquares()),
         "iterative least squares": lambda: _numbers(IterativeLeastSquares(1e-6, 500), (0.5, 1.0)),
         "iterative least squares, sparse": lambda: _sparse_numbers(IterativeLeastSquares(1e-10, 500)),
