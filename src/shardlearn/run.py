@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from .core.engine import Engine, Sharded
 from .core.events import Emit, RoundFinished, ignore
-from .core.solver import A, S, Solver, State, Status
+from .core.solver import A, S, Solver, State, Status, held
 
 P = TypeVar("P")
 
@@ -37,7 +37,7 @@ def run(
     now = solver.init(problem) if state is None else state
     index, base = 0, next(_RUNS) * APART
     while now.status is Status.RUNNING:
-        query = solver.ask(problem, now)
+        query = replace(solver.ask(problem, now), beside=held(now))
         if query.carry:
             query = replace(query, carry=tuple(replace(c, version=c.version + base) for c in query.carry))
         now = solver.tell(problem, now, engine.fold(data, query, emit=emit))

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.engines.fakes import FloatSum, LastColumn, Seen, random_blocks
+from tests.engines.test_conformance import threads
 from tests.engines.test_serial import Doubled, FirstDoubled
 
-from shardlearn.core.events import CarryBuilt, RoundFinished
+from shardlearn.core.errors import MemoryLimitError
+from shardlearn.core.events import CarryBuilt, PassPlanned, RoundFinished
 from shardlearn.core.query import Carry, Query
-from shardlearn.core.solver import Status
+from shardlearn.core.solver import Status, held
+from shardlearn.engines.room import Room
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.run import run
 
@@ -61,6 +65,38 @@ def test_stopped_and_gone_on_with() -> None:
     half = run(Count(), 5, data, engine, after=lambda state: state.rounds == 2)
     assert (half.rounds, half.status) == (2, Status.RUNNING)
     assert run(Count(), 5, data, engine, state=half) == run(Count(), 5, data, engine)
+
+
+@dataclass(frozen=True)
+class Square(Counting):
+    """A state of arrays, some of them deep inside, one of them twice."""
+
+    square: np.ndarray
+    parts: tuple[Mapping[str, np.ndarray], ...]
+
+
+@dataclass(frozen=True)
+class Growing(Count):
+    """Holds eighty kilobytes from the first round on."""
+
+    def tell(self, problem: int, state: Counting, answer: np.ndarray, /) -> Square:
+        square = np.zeros((100, 50))
+        parts = ({"a": square, "b": np.zeros(5_000)},)
+        rounds = state.rounds + 1
+        return Square(rounds, 0.0, Status.CONVERGED if rounds == problem else Status.RUNNING, square, parts)
+
+
+def test_what_a_solver_holds_counts_against_the_limit() -> None:
+    assert held((1, "text", Counting(1, 0.0, Status.RUNNING))) == 0
+    for engine in (threads(2, 200_000), SerialEngine(Room(200_000))):
+        data, seen = {"train": engine.open(random_blocks(resident=False))}, Seen()
+        run(Growing(), 3, data, engine, emit=seen)
+        first, *later = (plan.room for plan in seen.of(PassPlanned))
+        assert [first - room for room in later] == [80_000, 80_000]
+    for engine in (threads(2, 60_000), SerialEngine(Room(60_000))):
+        data = {"train": engine.open(random_blocks(resident=False))}
+        with pytest.raises(MemoryLimitError, match="answers 8"):
+            run(Growing(), 3, data, engine)
 
 
 def test_a_finished_state_asks_nothing() -> None:

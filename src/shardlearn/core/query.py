@@ -51,3 +51,4 @@ class Query(Generic[A]):
     runs: int | None = (
         None  # this many contiguous runs of blocks, each walked with `add`; the tree is then over the runs
     )
+    beside: int = 0  # bytes of the solver's state, which `run` fills in: they count against the memory limit

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
+
+import numpy as np
 
 from .query import Query
 
@@ -28,6 +31,23 @@ class State(Protocol):
     def figures(self) -> Mapping[str, float]:
         """What people watch: {"loss": 0.42, "gradient": 1e-3}."""
         ...
+
+
+def held(state: object) -> int:
+    """Bytes of the arrays in a state, each counted once."""
+    arrays: dict[int, int] = {}
+    todo: list[Any] = [state]
+    while todo:
+        match todo.pop():
+            case np.ndarray() as array:
+                arrays[id(array)] = array.nbytes
+            case tuple() | list() as parts:
+                todo.extend(parts)
+            case Mapping() as named:
+                todo.extend(named.values())
+            case part if is_dataclass(part):
+                todo.extend(getattr(part, one.name) for one in fields(part))
+    return sum(arrays.values())
 
 
 P = TypeVar("P", contravariant=True)

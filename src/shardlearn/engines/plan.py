@@ -28,7 +28,7 @@ class Account:
     limit: int | None
     reading: int  # readers: decode buffers
     blocks: int  # blocks on their way from a reader to an answer
-    answers: int  # answers of blocks, and nodes that wait for their neighbours
+    answers: int  # answers of blocks, nodes that wait for their neighbours, and what the solver made of earlier ones
 
     @property
     def need(self) -> int:
@@ -70,6 +70,7 @@ class Demand:
     foot: Footprint
     workers: int
     answer: int = 0  # bytes of one answer, at most; of a stream: of what a block is rewritten to
+    beside: int = 0  # bytes that who asks holds meanwhile
 
 
 def span_of(rows: Rows, grid: Grid) -> range:
@@ -203,7 +204,7 @@ def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, re
     full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
     answers = answers_held(replace(demand, span=everything), workers, size, len(full)) + workers
     blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
-    account = Account(None, readers * demand.foot.reader, blocks, answers * demand.answer)
+    account = Account(None, readers * demand.foot.reader, blocks, answers * demand.answer + demand.beside)
     return Plan(full, lanes, readers or workers, workers, account)
 
 
@@ -211,7 +212,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
     """Each piece is read by who computes it, block by block."""
     pieces = aligned_pieces(demand.span, demand.cuts, size)
     largest = max((stop - first for first, stop in pieces), default=1)
-    answers = answers_held(demand, workers, largest, len(pieces)) * demand.answer
+    answers = answers_held(demand, workers, largest, len(pieces)) * demand.answer + demand.beside
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
     return Plan(pieces, {}, workers, workers, account)
@@ -220,7 +221,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
     """Readers go from worker to worker, so that one reads on while others compute."""
     pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
-    answers = answers_held(demand, workers, size, len(pieces)) * demand.answer
+    answers = answers_held(demand, workers, size, len(pieces)) * demand.answer + demand.beside
     account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
     return Plan(pieces, lanes, readers, workers, account)
 

@@ -252,14 +252,14 @@ class PoolEngine:
 
     def _by_blocks(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
         span = span_of(query.rows, at.grid)
-        demand = self._demand(at, span, query.measure.bytes())
+        demand = self._demand(at, span, query.measure.bytes(), query.beside)
         gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
         with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
             drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), emit)
             return self._gathered(drive, gathering)
 
     def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
-        demand = self._demand(at, at.grid.blocks, query.measure.bytes())
+        demand = self._demand(at, at.grid.blocks, query.measure.bytes(), query.beside)
         spans = run_spans(at.grid, runs)
         gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
         with self.room.reserve(lambda free: plan_runs(demand, spans, free)) as plan:
@@ -276,9 +276,9 @@ class PoolEngine:
         drive.emit(Timed("merge", gathering.seconds))
         return gathering.root()
 
-    def _demand(self, at: Sharded, span: range, answer: int) -> Demand:
+    def _demand(self, at: Sharded, span: range, answer: int, beside: int = 0) -> Demand:
         opened = self._opened[at.key]
-        return Demand(span, opened.cuts, opened.foot, self.workers, answer)
+        return Demand(span, opened.cuts, opened.foot, self.workers, answer, beside)
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
         emit(plan.told())

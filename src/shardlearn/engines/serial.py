@@ -57,7 +57,7 @@ class SerialEngine:
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
-        demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, query.measure.bytes())
+        demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, query.measure.bytes(), query.beside)
         with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
             emit(plan.told())
             root = self._answer(at, query, emit)
