@@ -46,7 +46,7 @@ def shares(results: Sequence[Contender]) -> list[tuple[str, ...]]:
     rows = []
     for c in results:
         X = c.table.folder / "X.npy"
-        if c.peer.library != US or not c.solved or not c.times or not X.exists():
+        if c.peer.library != US or c.peer.solver or not c.solved or not c.times or not X.exists():
             continue
         n, p = np.load(X, mmap_mode="r").shape
         flops, read = limits[c.threads]

@@ -37,6 +37,7 @@ PEERS = {
     ],
     "logistic": [
         Peer(US),
+        Peer(US, "newton-cholesky"),
         *(Peer(SKLEARN, solver) for solver in ("lbfgs", "newton-cg", "newton-cholesky", "liblinear", "sag", "saga")),
         Peer(INTEL, "lbfgs"),
         *([Peer(DASK, "lbfgs"), Peer(DASK, "newton")] if ASK_DASK else []),

@@ -44,3 +44,11 @@ def test_readme_code_runs(tmp_path) -> None:
         program = Path(sys.executable).with_name("shardlearn")
         run = subprocess.run([program, *command.split()], cwd=tmp_path, capture_output=True, text=True)
         assert run.returncode == 0, f"$ shardlearn {command}\n{run.stdout}{run.stderr}"
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=short)
+def test_examples_run(example, tmp_path) -> None:
+    run = subprocess.run([sys.executable, "-W", "error", example], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+    assert not list(tmp_path.iterdir())
