@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from scipy import optimize, sparse
 from sklearn import linear_model as sk
 from tests.linear_model.problems import features, least_squares, regression, relative, sparse_rows
 
+import shardlearn
 from shardlearn import ParameterError
+from shardlearn.core.errors import MemoryLimitError
 from shardlearn.linear_model import LinearRegression, Ridge
 
 
@@ -244,3 +247,23 @@ def test_more_columns_than_a_matrix_of_moments_pays_for() -> None:
     assert plain.score(X, y) > model.score(X, y)
     with pytest.warns(UserWarning, match="did not converge after 3 iterations"):
         Ridge(alpha=1e-6, tol=1e-12, max_iter=3).fit(X, y)
+
+
+def test_second_moments_are_refused_or_fit_into_the_limit() -> None:
+    """The solver's own p x p arrays too, also where a second alpha and a refinement ask for more of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 600))
+    X[:, 1] = X[:, 0] + 1e-6 * X[:, 1]
+    y, square = X[:, :2].copy(), 8 * 600**2
+    with shardlearn.engine("threads", workers=2, memory=5 * square), pytest.raises(MemoryLimitError, match="answers"):
+        Ridge(alpha=[1e-9, 1.0]).fit(X, y)
+    limit = 16 * square
+    with shardlearn.engine("threads", workers=2, memory=limit):
+        tracemalloc.start()
+        try:
+            model = Ridge(alpha=[1e-9, 1.0]).fit(X, y)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert model.report_.rounds > 2
+    assert 4 * square < peak < limit
