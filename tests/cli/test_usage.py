@@ -148,6 +148,18 @@ def test_set_reads_the_type_that_a_parameter_takes(kind, text, value) -> None:
     assert type(next(iter(found.values()))) is type(value)
 
 
+def test_the_program_gives_freed_pages_back_at_once() -> None:
+    code = (
+        "import shardlearn.cli, shardlearn.cli.running as running\n"
+        "def run(arguments):\n    import pyarrow\n    print(pyarrow.default_memory_pool().backend_name)\n    return 0\n"
+        "running.run = run\nshardlearn.cli.main()\n"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    for environment, expected in ((clean, "system"), ({**clean, "ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")):
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+
+
 def test_names_of_estimators() -> None:
     for name in ("Ridge", "linear_model.Ridge", "shardlearn.linear_model.Ridge"):
         assert estimator_class(name) is Ridge
