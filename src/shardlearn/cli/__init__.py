@@ -15,7 +15,8 @@ def main() -> NoReturn:
     """The program `shardlearn`."""
     from .running import run
 
-    # pyarrow reads this when it loads. Its default allocator keeps freed pages for a while: enough to pass a tight --memory.
+    # pyarrow reads this when it loads. Its default allocator keeps freed pages for a while: enough to pass a tight
+    # --memory.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a KeyboardInterrupt too: what was begun is cleaned up
     sys.exit(run(sys.argv[1:]))
