@@ -168,6 +168,14 @@ def test_kddcup_uneven_scales() -> None:
     assert scaled <= unscaled * (1 + 1e-9)
     assert model.score(X, y) > 0.98
     target = X[:, 4] > 0
-    least = LinearRegression().fit(X, target)
+    least = LinearRegression(tol=1e-15).fit(X, target)  # the default cuts directions 1e-6 of the largest: not here
     theirs = sk.LinearRegression(tol=1e-15).fit((X - X.mean(axis=0)) / scale, target)
     np.testing.assert_allclose(least.predict(X), theirs.predict((X - X.mean(axis=0)) / scale), atol=1e-6)
+    cut, theirs = LinearRegression().fit(X, target), sk.LinearRegression().fit(X, target)
+    kept = cut.rank_
+    assert kept == theirs.rank_
+    # The kept directions turn by at most u p s_1^2 / (s_k^2 - s_k+1^2) in a Gram matrix (Davis & Kahan 1970).
+    s = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) / np.linalg.norm(X - X.mean(axis=0), 2)
+    turned = 2.0**-53 * X.shape[1] / (s[kept - 1] ** 2 - s[kept] ** 2)
+    assert turned < 0.01  # without a cut predictions differ by up to 0.13
+    np.testing.assert_allclose(cut.predict(X), theirs.predict(X), atol=turned)
