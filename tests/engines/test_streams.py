@@ -89,7 +89,7 @@ def test_one_reader_serves_the_runs_one_after_the_other() -> None:
 
         class Watched(ArrayBlocks):
             def read(self, numbers: Sequence[int], /, *, emit: Emit) -> Iterator[tuple[int, Block]]:
-                opened.append(list(numbers))  # noqa: B023
+                opened.append(list(numbers))  # noqa: B023  called inside the loop
                 return super().read(numbers, emit=emit)
 
         plain = random_blocks(n=4096)

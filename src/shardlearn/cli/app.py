@@ -29,7 +29,7 @@ def inspect(
         bool, Parameter(group=DATA, help="Look at every row, however many (default: tables of up to 2 GB).")
     ] = False,
     run: Run = Run(),  # noqa: B008  frozen
-    output: Output = Output(),  # noqa: B008
+    output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
     """Say what a table holds, and all that would stop a fit. Trains nothing.
 
@@ -46,10 +46,10 @@ def fit(
     /,
     *,
     where: Data,
-    training: Training = Training(),  # noqa: B008
+    training: Training = Training(),  # noqa: B008  frozen
     saving: Saving,
-    run: Run = Run(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
+    run: Run = Run(),  # noqa: B008  frozen
+    output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
     """Train a model and save it.
 
@@ -66,8 +66,8 @@ def evaluate(
     /,
     *,
     where: Known,
-    run: Run = Run(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
+    run: Run = Run(),  # noqa: B008  frozen
+    output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
     """Measure a saved model on rows whose target is known."""
     from .evaluating import evaluate
@@ -85,8 +85,8 @@ def predict(
         tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
     ] = (),
     saving: Saving,
-    run: Run = Run(),  # noqa: B008
-    output: Output = Output(),  # noqa: B008
+    run: Run = Run(),  # noqa: B008  frozen
+    output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
     """Write a saved model's predictions to Parquet, in the order of the rows."""
     from .predicting import Job, predict
@@ -95,7 +95,7 @@ def predict(
 
 
 @app.command
-def report(model: Model, /, *, output: Output = Output()) -> int:  # noqa: B008
+def report(model: Model, /, *, output: Output = Output()) -> int:  # noqa: B008  frozen
     """Show how a saved model was trained."""
     from .reporting import report
 
@@ -103,7 +103,7 @@ def report(model: Model, /, *, output: Output = Output()) -> int:  # noqa: B008
 
 
 @app.command
-def config(*, output: Output = Output()) -> int:  # noqa: B008
+def config(*, output: Output = Output()) -> int:  # noqa: B008  frozen
     """Show every setting, and where it comes from."""
     from .settings import show
 
