@@ -16,8 +16,8 @@ from .peers import PEERS, TOLS, US, Peer, takes_part
 from .settings import REPEATS, ROOT, THREADS, environment
 from .truth import LeastSquares, Logistic, objective
 
-PATIENCE, FLOOR, LONGEST = 30.0, 20.0, 600.0  # seconds of one fit: so many times the fastest, within bounds
-SLOW = 10.0  # so many times the fastest: its time from the search stands, it is not run again
+FLOOR, LONGEST = 20.0, 600.0  # seconds of one fit: twice SLOW times the fastest, within bounds
+SLOW = 10.0  # so many times the fastest: its time from the search stands, and a stricter tolerance is not tried
 
 
 class GivenUpError(Exception):
@@ -101,7 +101,7 @@ def race(task: str, table: Table) -> list[Contender]:
     one = Contender(Peer(US, None, field_[0].peer.has_tol), task, table, threads=1)
     fastest = np.inf
     for contender in [*field_, one]:
-        qualify(contender, problem, best, min(max(FLOOR, PATIENCE * fastest), LONGEST))
+        qualify(contender, problem, best, fastest)
         fastest = min(fastest, contender.seconds)
     near = [c for c in [*field_, one] if c.seconds <= SLOW * fastest]
     for contender in near:
@@ -115,8 +115,9 @@ def race(task: str, table: Table) -> list[Contender]:
     return [*field_, one]
 
 
-def qualify(contender: Contender, problem: LeastSquares | Logistic, best: float, limit: float) -> None:
+def qualify(contender: Contender, problem: LeastSquares | Logistic, best: float, fastest: float) -> None:
     """From loose to strict: the first tolerance whose objective is low enough."""
+    limit = min(max(FLOOR, 2 * SLOW * fastest), LONGEST)
     try:
         contender.start()
         for tol in TOLS if contender.peer.has_tol else [None]:
@@ -129,6 +130,8 @@ def qualify(contender: Contender, problem: LeastSquares | Logistic, best: float,
                 raise GivenUpError("it runs scikit-learn's own code")
             if gap <= contender.table.tolerance:
                 return
+            if answer["seconds"] > SLOW * fastest:
+                raise GivenUpError(f"{answer['seconds']:.1f} s, and still {gap:.0e} above the minimum")
         raise GivenUpError(f"stays {contender.gap:.0e} above the minimum")
     except GivenUpError as why:
         contender.note = f"no: {why}"

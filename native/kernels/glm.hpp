@@ -5,7 +5,7 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
-constexpr i64 NEAR = 256 << 10;  // bytes: the second cache, not the first: the stream from memory should not stop often
+constexpr i64 NEAR = 32 << 10;  // bytes: of the first cache
 
 struct GlmTile {
     double* z;       // (k, TILE): z, then the slopes
@@ -45,7 +45,7 @@ inline void glm_pass(const X& x, i64 n, const Model& m, const Targets& t, GlmSum
     for (i64 i = 0; i < n; i += step) {
         i64 rows = least(step, n - i);
         X here = x.from(i);
-        all_products(here, rows, m, tile.z, 1, TILE);
+        tile_products(here, rows, m, tile.z, TILE);
         tile_losses(t.loss, tile.z, t.y + i * y_columns, rows, k, tile.target, tile.value);
         if (t.weight) times_weight(tile, t.weight + i, rows, k);
         loss.add(tile.value, rows);

@@ -4,7 +4,7 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
-constexpr i64 FETCH_ROWS = 16;  // how far ahead rows are fetched
+constexpr i64 FETCH_ROWS = 16;  // how far ahead rows are fetched that are read once
 constexpr int ROWS_AT_ONCE = W == 8 ? 4 : W == 4 ? 2 : 1;
 
 template <class T, bool PIVOT>
@@ -21,9 +21,10 @@ struct Dense {  // rows of a matrix, seen as doubles less the pivot
         return PIVOT ? value - load_n(pivot + j, count) : value;
     }
     Dense from(i64 i) const { return {x + i * p, pivot, p}; }
-    SL_INLINE void fetch(i64 i, i64 rows) const {  // ahead of use; beyond the end does no harm
-        const char* at = reinterpret_cast<const char*>(x + i * p);
-        for (i64 byte = 0; byte < rows * p * static_cast<i64>(sizeof(T)); byte += 64) __builtin_prefetch(at + byte, 0, 3);
+    // Into the second cache, ahead of use: it asks memory for more lines at once than the first. No harm beyond the end.
+    SL_INLINE void fetch(i64 i, i64 j, i64 values) const {
+        const char* at = reinterpret_cast<const char*>(x + i * p + j);
+        for (i64 byte = 0; byte < values * static_cast<i64>(sizeof(T)); byte += 64) __builtin_prefetch(at + byte, 0, 2);
     }
 };
 
@@ -80,16 +81,32 @@ SL_INLINE void products_of(const X& x, const Model& m, double* out, i64 row, i64
     for (; q < m.k; ++q) products<R, 1>(x, m.w + q * x.p, m.b ? m.b + q : nullptr, out + q * column, row, column);
 }
 
-// out[i * row + q * column] = x_i . w_q + b_q for n rows.
-template <class X>
-inline void all_products(const X& x, i64 n, const Model& m, double* out, i64 row, i64 column) {
+// out[i * row + q * column] = x_i . w_q + b_q for n rows; meanwhile 1 / SHARE as many from row `ahead` on are fetched.
+template <int SHARE, class X>
+inline void products_ahead(const X& x, i64 n, const Model& m, double* out, i64 row, i64 column, i64 ahead) {
     constexpr int R = ROWS_AT_ONCE;
     i64 i = 0;
     for (; i + R <= n; i += R) {
-        x.fetch(i + FETCH_ROWS, R);
+        x.fetch(ahead + i / SHARE, 0, R * x.p / SHARE);
         products_of<R>(x.from(i), m, out + i * row, row, column);
     }
     for (; i < n; ++i) products_of<1>(x.from(i), m, out + i * row, row, column);
+}
+
+template <class X>
+inline void all_products(const X& x, i64 n, const Model& m, double* out, i64 row, i64 column) {
+    products_ahead<1>(x, n, m, out, row, column, FETCH_ROWS);
+}
+
+// The same for a tile whose rows are used a second time, in `chain_rows`: each of the two fetches half of the next tile,
+// so that memory is read all the time.
+template <class T, bool PIVOT>
+inline void tile_products(const Dense<T, PIVOT>& x, i64 n, const Model& m, double* out, i64 column) {
+    products_ahead<2>(x, n, m, out, 1, column, n);
+}
+template <class X>
+inline void tile_products(const X& x, i64 n, const Model& m, double* out, i64 column) {  // sparse
+    all_products(x, n, m, out, 1, column);
 }
 
 struct Factors {  // of row i for sum q: r[i * row + q * column]
@@ -98,7 +115,7 @@ struct Factors {  // of row i for sum q: r[i * row + q * column]
 };
 
 // sum[q][j] = fma(r_iq, x_ij, sum[q][j]) over n rows in order, for N vectors (the last of `count` columns) and C sums.
-template <int N, int C, class X>
+template <int N, int C, bool AHEAD, class X>
 SL_INLINE void chain_columns(const X& x, i64 n, Factors f, i64 j, int count, double* sum) {
     V acc[C][N];
     for (int q = 0; q < C; ++q) {
@@ -106,6 +123,7 @@ SL_INLINE void chain_columns(const X& x, i64 n, Factors f, i64 j, int count, dou
         acc[q][N - 1] = load_n(sum + q * x.p + j + (N - 1) * W, count);
     }
     for (i64 i = 0; i < n; ++i) {
+        if (AHEAD && i % 2 == 0) x.fetch(n + (n + i) / 2, j, N * W);
         V value[N];
         for (int v = 0; v < N - 1; ++v) value[v] = x.at(i, j + v * W);
         value[N - 1] = x.at(i, j + (N - 1) * W, count);
@@ -120,21 +138,21 @@ SL_INLINE void chain_columns(const X& x, i64 n, Factors f, i64 j, int count, dou
     }
 }
 
-template <int N, int C, class X>
+template <int N, int C, bool AHEAD, class X>
 SL_INLINE void chain_vectors(int vectors, const X& x, i64 n, Factors f, i64 j, int count, double* sum) {
     if (vectors == N)
-        chain_columns<N, C>(x, n, f, j, count, sum);
+        chain_columns<N, C, AHEAD>(x, n, f, j, count, sum);
     else if constexpr (N > 1)
-        chain_vectors<N - 1, C>(vectors, x, n, f, j, count, sum);
+        chain_vectors<N - 1, C, AHEAD>(vectors, x, n, f, j, count, sum);
 }
 
 // The same for every column, N vectors at a time.
-template <int N, int C, class X>
+template <int N, int C, bool AHEAD, class X>
 inline void chain_sums(const X& x, i64 n, Factors f, double* sum) {
     for (i64 j = 0; j < x.p; j += N * W) {
         i64 columns = least<i64>(N * W, x.p - j);
         int vectors = static_cast<int>((columns + W - 1) / W), count = static_cast<int>(columns - (vectors - 1) * W);
-        chain_vectors<N, C>(vectors, x, n, f, j, count, sum);
+        chain_vectors<N, C, AHEAD>(vectors, x, n, f, j, count, sum);
     }
 }
 
@@ -142,9 +160,13 @@ inline void chain_sums(const X& x, i64 n, Factors f, double* sum) {
 template <class X>
 inline void chain_rows(const X& x, i64 n, i64 k, Factors f, double* sum) {
     constexpr int C = 4, N = W == 8 ? 4 : 2;
-    i64 q = 0;
-    for (; q + C <= k; q += C) chain_sums<N, C>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
-    for (; q < k; ++q) chain_sums<8, 1>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
+    if (k >= C)
+        chain_sums<N, C, true>(x, n, f, sum);
+    else if (k > 0)
+        chain_sums<8, 1, true>(x, n, f, sum);
+    i64 q = k >= C ? C : 1;
+    for (; q + C <= k; q += C) chain_sums<N, C, false>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
+    for (; q < k; ++q) chain_sums<8, 1, false>(x, n, {f.r + q * f.column, f.row, f.column}, sum + q * x.p);
 }
 
 // sum += part, and part = 0.
