@@ -76,6 +76,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "logistic, newton": lambda: Case(LogisticRegression(solver="newton-cholesky"), NARROW, labels(NARROW)),
     "multinomial": lambda: Case(LogisticRegression(), NARROW, labels(NARROW, 4)),
     "multinomial, CSR": lambda: Case(LogisticRegression(max_iter=30, tol=1e-2), SPARSE, labels(SPARSE, 3)),
+    "logistic, CSR, variances": lambda: Case(LogisticRegression(solver="lbfgs", tol=1e-2), SPARSE, labels(SPARSE)),
 }
 
 

@@ -20,7 +20,8 @@ def glm(features, sparse=False):
 def test_auto():
     assert glm_solver(glm(4096), "auto", 1e-4, 100) == PreconditionedLbfgs(1e-4, 100)
     assert glm_solver(glm(4097), "auto", 1e-3, 5) == Lbfgs(1e-3, 5)
-    assert glm_solver(glm(10, sparse=True), "auto", 1e-3, 5) == Lbfgs(1e-3, 5)
+    assert glm_solver(glm(512, sparse=True), "auto", 1e-3, 5) == PreconditionedLbfgs(1e-3, 5)
+    assert glm_solver(glm(513, sparse=True), "auto", 1e-3, 5) == Lbfgs(1e-3, 5)
 
 
 @pytest.mark.parametrize("name", GLM_SOLVERS)

@@ -12,13 +12,15 @@ from tests.statistics.same import bits, leaves, merged, totals
 
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Csr, concat_rows
-from shardlearn.core.statistic import is_running
+from shardlearn.core.statistic import gathers, is_running
 from shardlearn.core.tree import Counter, Tree
 from shardlearn.statistics import registry
 from shardlearn.statistics.registry import STATISTICS
 
 EXACT = [name for name, row in STATISTICS.items() if row.case(0, 1).statistic.exact]
 FLOATS = [name for name in STATISTICS if name not in EXACT]
+ROWS = [name for name in FLOATS if gathers(STATISTICS[name].case(0, 1).statistic)]
+SUMS = [name for name in FLOATS if name not in ROWS]
 WEIGHTED = [name for name, row in STATISTICS.items() if row.weighted]
 seeds, sizes = st.integers(0, 2**31), st.sampled_from([0, 1, 2, 15, 16, 17, 63, 255, 256, 257, 300])
 cuts = st.lists(st.floats(0, 1), max_size=6)
@@ -68,7 +70,23 @@ def close(case, left, right):
         assert (np.abs(mine - other) <= (case.block.n + 20) * 2.0**-53 * most).all()
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", ROWS)
+@given(seed=seeds, n=sizes, shares=cuts)
+@quick
+def test_rows_stand_in_their_order_wherever_they_are_cut(name, seed, n, shares):
+    case = STATISTICS[name].case(seed, n)
+    measure, width = case.statistic, case.block.p
+    parts = pieces(case.block, shares)
+    tree = Tree(measure.merge, 0, len(parts))
+    for i, piece in enumerate(parts):
+        counter = Counter(measure.merge, i)
+        counter.push(i, measure.of(piece))
+        tree.add(counter.finish(i + 1))
+    assert bits(tree.root().joined(width)) == bits(measure.of(case.block).joined(width))
+    assert len(tree.root().joined(width).y) == n
+
+
+@pytest.mark.parametrize("name", SUMS)
 @given(seed=seeds, n=sizes, shares=cuts)
 @quick
 def test_float_answers_move_by_rounding_only(name, seed, n, shares):

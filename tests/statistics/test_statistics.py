@@ -180,3 +180,14 @@ def test_without_a_target(name):
     case = STATISTICS[name].case(1, 5)
     with pytest.raises(ValueError, match="needs a target"):
         case.statistic.of(replace(case.block, y=None))
+
+
+def test_sampled_rows_are_the_rows():
+    for seed in range(12):
+        case = STATISTICS["rows"].case(seed, 40)
+        pivot = 0.0 if case.statistic.pivot is None else case.statistic.pivot
+        found = case.statistic.of(case.block).joined(case.block.p)
+        assert found.X.dtype == np.float32
+        assert bits(found.X) == bits((to_dense(case.block.X) - pivot).astype(np.float32))
+        assert bits(found.y) == bits(case.block.y)
+        assert bits(found.weight) == bits(np.ones(40) if case.block.weight is None else case.block.weight)

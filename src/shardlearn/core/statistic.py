@@ -46,6 +46,11 @@ class Spread(Statistic[A], Protocol[A, R_co]):
     def join(self, results: Sequence[object], /) -> R_co: ...
 
 
+def gathers(statistic: Statistic[A]) -> bool:
+    """Whether answers are rows, each in one of them: all answers of a pass take no more than `bytes` together."""
+    return bool(getattr(statistic, "gathers", False))
+
+
 def is_running(statistic: Statistic[A]) -> TypeGuard[Running[A]]:
     """Whether the statistic can walk in place."""
     return callable(getattr(statistic, "add", None))

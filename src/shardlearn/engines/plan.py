@@ -71,6 +71,7 @@ class Demand:
     workers: int
     answer: int = 0  # bytes of one answer, at most; of a stream: of what a block is rewritten to
     beside: int = 0  # bytes that who asks holds meanwhile
+    gathers: bool = False  # all answers of the pass together take no more than one may
 
 
 def span_of(rows: Rows, grid: Grid) -> range:
@@ -112,6 +113,11 @@ def answers_held(demand: Demand, workers: int, size: int, pieces: int) -> int:
     in_counters = workers * (size.bit_length() + 1)
     in_tree = max(len(demand.span), 1).bit_length() + min(workers, pieces) + 1
     return in_counters + in_tree
+
+
+def answer_bytes(demand: Demand, answers: int) -> int:
+    """Of so many answers alive at once, and what the solver holds. Gathered rows are copied once, at the end."""
+    return (min(answers, 2) if demand.gathers else answers) * demand.answer + demand.beside
 
 
 def plan_fold(demand: Demand, limit: int | None) -> Plan:
@@ -204,7 +210,7 @@ def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, re
     full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
     answers = answers_held(replace(demand, span=everything), workers, size, len(full)) + workers
     blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
-    account = Account(None, readers * demand.foot.reader, blocks, answers * demand.answer + demand.beside)
+    account = Account(None, readers * demand.foot.reader, blocks, answer_bytes(demand, answers))
     return Plan(full, lanes, readers or workers, workers, account)
 
 
@@ -212,7 +218,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
     """Each piece is read by who computes it, block by block."""
     pieces = aligned_pieces(demand.span, demand.cuts, size)
     largest = max((stop - first for first, stop in pieces), default=1)
-    answers = answers_held(demand, workers, largest, len(pieces)) * demand.answer + demand.beside
+    answers = answer_bytes(demand, answers_held(demand, workers, largest, len(pieces)))
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
     return Plan(pieces, {}, workers, workers, account)
@@ -221,7 +227,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
     """Readers go from worker to worker, so that one reads on while others compute."""
     pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
-    answers = answers_held(demand, workers, size, len(pieces)) * demand.answer + demand.beside
+    answers = answer_bytes(demand, answers_held(demand, workers, size, len(pieces)))
     account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
     return Plan(pieces, lanes, readers, workers, account)
 

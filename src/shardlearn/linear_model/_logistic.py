@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -68,9 +69,12 @@ class LogisticRegression(LinearClassifier):
     random_state : int, RandomState instance, default=None
         Accepted for scikit-learn's sake: a fit draws nothing that could change the model.
     solver : {"auto", "preconditioned-lbfgs", "lbfgs", "newton-cholesky", "gradient-descent"}, default="auto"
-        - "auto": "preconditioned-lbfgs" for dense data of up to 4,096 features, else "lbfgs".
-        - "preconditioned-lbfgs": L-BFGS in the metric of a Gram matrix, which some of the rows are enough for: about
-          ten passes whatever the conditioning.
+        - "auto": "preconditioned-lbfgs" for dense data of up to 4,096 features and sparse data of up to 512, else
+          "lbfgs".
+        - "preconditioned-lbfgs": L-BFGS in a metric that some of the rows give. From 32,768 rows of up to some hundred
+          features on, about 16,000 rows are fitted first, and the search begins at their model, in the metric of
+          their curvature: about five passes over all rows. Else the metric is a Gram matrix: about ten passes,
+          whatever the conditioning.
         - "lbfgs": L-BFGS in the metric of the features' variances, for sparse or very wide data.
         - "newton-cholesky": Newton's method; fewest rounds, each of n p^2 operations.
         - "gradient-descent": Nesterov's, with restarts; to learn from, and for comparison.
@@ -197,6 +201,8 @@ class LogisticRegression(LinearClassifier):
         """
         self._refuse()
         with fitting(self, X, one_column(y), sample_weight, also=(LABELS,), verbose=self.verbose) as fit:
+            least = self._glm(fit, 2)
+            fit.must_fit(self._solver(least), least)
             classes = classify(fit, self.class_weight)
             problem = self._problem(fit, len(classes))
             state = fit.solve(self._solver(problem), problem, rounds=int(self.max_iter), tol=float(self.tol))
@@ -214,10 +220,14 @@ class LogisticRegression(LinearClassifier):
         return linear_model.LogisticRegression(**self.get_params() | {"solver": solver})
 
     def _problem(self, fit: Session, n_classes: int) -> Glm:
+        problem = self._glm(fit, n_classes)
+        start = self._start((problem.outputs, fit.laid.n_features)) if self.warm_start else None
+        return replace(problem, start=start)
+
+    def _glm(self, fit: Session, n_classes: int) -> Glm:
         outputs = 1 if n_classes == 2 else n_classes
         loss = Logistic() if n_classes == 2 else Multinomial()
-        start = self._start((outputs, fit.laid.n_features)) if self.warm_start else None
-        return Glm(fit.shape, loss, 1.0 / float(self.C), outputs, self.fit_intercept, start)
+        return Glm(fit.shape, loss, 1.0 / float(self.C), outputs, self.fit_intercept)
 
     def _start(self, shape: tuple[int, int]) -> Start | None:
         """The last fit's coefficients, where there was one."""

@@ -18,6 +18,7 @@ from .preconditioned_lbfgs import PreconditionedLbfgs
 from .problem import Glm, LeastSquares
 
 WIDEST_METRIC = 4096  # features up to which a Gram metric of dense data is cheaper than the passes that it saves
+WIDEST_SPARSE_METRIC = 512  # the same of sparse data, whose passes are cheap
 WIDEST_GRAM = 8192  # features up to which least squares forms a Gram matrix
 WIDEST_SPARSE_GRAM = 1024  # the same of sparse data, whose products with vectors are cheap
 
@@ -53,8 +54,8 @@ def glm_solver_name(problem: Glm, wish: str = "auto") -> str:
     """The name behind "auto"; other names stay."""
     if wish != "auto":
         return wish
-    narrow = problem.shape.features <= WIDEST_METRIC
-    return "preconditioned-lbfgs" if narrow and not problem.shape.sparse else "lbfgs"
+    widest = WIDEST_SPARSE_METRIC if problem.shape.sparse else WIDEST_METRIC
+    return "preconditioned-lbfgs" if problem.shape.features <= widest else "lbfgs"
 
 
 def glm_solver(problem: Glm, wish: str, tol: float, max_iter: int) -> AnySolver:

@@ -36,6 +36,7 @@ class Phase(Enum):
     """What the next round is for."""
 
     PIVOT = "pivot"  # the mean of the first block, so that moments lose no digits
+    START = "start"  # some rows, to begin at what they say
     SAMPLE = "sample"  # moments of some rows: the metric and the centre
     DESCENT = "descent"
     SHARPEN = "sharpen"  # the metric again, with the curvature at the current point
@@ -66,6 +67,7 @@ class LbfgsState:
     weight: float = 0.0  # s
     center: Floats | None = None  # (p,)
     second: Floats | None = None  # mean second moments of the sample, until the metric is made of them
+    ceiling: float = np.inf  # F at a start that was made of some rows is below, or it is no start
     theta: Floats | None = None  # (k, q) the point in the frame
     grad: Floats | None = None  # (k, q)
     direction: Floats | None = None  # (k, q)
@@ -169,10 +171,12 @@ def descend(problem: Glm, state: LbfgsState, sums: LossSums, tol: float, max_ite
     at = trial(state)
     here = evaluate(problem, state.center, at, sums)
     state = replace(state, evaluations=state.evaluations + 1)
-    if state.search is None or state.metric is None:
+    metric = state.metric
+    if metric is None:
         assert state.second is not None
         bound = 1.0 if problem.loss.bound is None else problem.loss.bound
         metric = bounded(bound, state.second, problem.l2 / here.weight, problem.intercept)
+    if state.search is None:
         return aimed(judged(moved(problem, replace(state, metric=metric, second=None), at, here), tol, max_iter))
     assert state.direction is not None
     assert state.grad is not None
@@ -184,7 +188,7 @@ def descend(problem: Glm, state: LbfgsState, sums: LossSums, tol: float, max_ite
         if not state.pairs:
             return replace(state, status=Status.STALLED)
         return aimed(replace(state, pairs=()))
-    pairs = remembered(state.pairs, state.metric, at - state.theta, here.grad - state.grad)
+    pairs = remembered(state.pairs, metric, at - state.theta, here.grad - state.grad)
     state = replace(state, pairs=pairs, iterations=state.iterations + 1)
     return aimed(judged(moved(problem, state, at, here), tol, max_iter))
 

@@ -1,9 +1,10 @@
 """L-BFGS in the metric of a Gram matrix: about ten passes whatever the conditioning of the features.
 
-The metric is bound * E[x x'] + l2 / s over about max(10 p, 4096) rows, x centred: an upper bound of the Hessian for
-canonical losses (Böhning & Lindsay 1988). The bound says little where most rows are told apart with certainty, or of
-how classes act on each other: a fit that takes longer makes the metric again with the curvature at the point reached,
-all classes together, which is a step of Newton's method on a sample.
+Where there are rows enough, some of them are fitted first: the search begins at their model, and their curvature there
+is the metric (`sampled_start`). Else the metric is bound * E[x x'] + l2 / s over about max(10 p, 4096) rows, x centred:
+an upper bound of the Hessian for canonical losses (Böhning & Lindsay 1988). The bound says little where most rows are
+told apart with certainty, or of how classes act on each other. A fit that takes longer makes the metric again with the
+curvature at the point reached, all classes together, which is a step of Newton's method on a sample.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from shardlearn.statistics.curvature import Curvature, CurvatureSums
 from shardlearn.statistics.gradient import LossSums
 from shardlearn.statistics.gram import Gram, symmetric
 from shardlearn.statistics.moments import MomentSums
+from shardlearn.statistics.sample_rows import RowSample, SampleRows
 
 from .frame import placed
 from .hessian import hessian
@@ -36,7 +38,8 @@ from .lbfgs import (
     sampled,
 )
 from .metric import factored, unsteady
-from .problem import Glm
+from .problem import Glm, Start
+from .sampled_start import ROUNDS, begun, sample_ids, sample_size
 
 RUNS = 64
 PATIENCE, PATIENCE_AGAIN = 10, 6  # evaluations before the metric is made again, and once more
@@ -44,8 +47,8 @@ SHARP_ROWS = 16_384
 WIDEST_SHARPENED = 4096  # coefficients of all outputs up to which the metric is made again
 MOST_OUTPUTS = 64
 
-Answer = MomentSums | kernels.GramSums | LossSums | CurvatureSums
-Question = Query[MomentSums] | Query[kernels.GramSums] | Query[LossSums] | Query[CurvatureSums]
+Answer = MomentSums | RowSample | kernels.GramSums | LossSums | CurvatureSums
+Question = Query[MomentSums] | Query[RowSample] | Query[kernels.GramSums] | Query[LossSums] | Query[CurvatureSums]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,14 @@ class PreconditionedLbfgs:
     max_iter: int = 100
 
     def init(self, problem: Glm, /) -> LbfgsState:
-        return begin(problem)
+        return started(problem, begin(problem))
 
     def ask(self, problem: Glm, state: LbfgsState, /) -> Question:
+        if state.phase is Phase.START:
+            m = sample_size(problem)
+            return Query(
+                SampleRows(problem.shape.features, m, kernel_pivot(problem, state)), rows=sample_ids(problem, m)
+            )
         if state.phase is Phase.SAMPLE:
             gram = Gram(problem.shape.features, 0, kernel_pivot(problem, state))
             return Query(gram, rows=sample(problem), runs=RUNS)
@@ -72,17 +80,49 @@ class PreconditionedLbfgs:
         state = replace(state, rounds=state.rounds + 1)
         match answer:
             case MomentSums():
-                return pivoted(state, answer)
+                return started(problem, pivoted(state, answer))
+            case RowSample():
+                return _begun(problem, state, answer)
             case kernels.GramSums():
                 return sampled(problem, state, *_moments(problem, state, answer))
             case CurvatureSums():
                 return _sharpened(problem, state, answer)
-        state = descend(problem, state, answer, self.tol, self.max_iter)
+        before, state = state, descend(problem, state, answer, self.tol, self.max_iter)
+        if state.loss > before.ceiling:
+            return _from_zero(problem, before)
         patience = PATIENCE_AGAIN if state.sharpened else PATIENCE
         late = state.evaluations - state.sharpened >= patience and state.status is Status.RUNNING
         fits = sharpens(problem)
         between = state.search is not None and state.search.evaluations == 0
         return replace(state, phase=Phase.SHARPEN) if late and fits and between else state
+
+
+def started(problem: Glm, state: LbfgsState) -> LbfgsState:
+    """Some rows first, where there are enough."""
+    return replace(state, phase=Phase.START) if state.phase is Phase.SAMPLE and sample_size(problem) else state
+
+
+def _begun(problem: Glm, state: LbfgsState, rows: RowSample) -> LbfgsState:
+    """At the model of the rows; else a metric alone, as where there are few."""
+    pivot = kernel_pivot(problem, state)
+    begin_at = begun(
+        PreconditionedLbfgs(0.0, ROUNDS), problem, Start(state.W, state.b), pivot, rows.joined(problem.shape.features)
+    )
+    if begin_at is None:
+        return replace(state, phase=Phase.SAMPLE)
+    return replace(
+        state,
+        phase=Phase.DESCENT,
+        center=begin_at.center,
+        theta=begin_at.theta,
+        metric=begin_at.metric,
+        ceiling=begin_at.ceiling,
+    )
+
+
+def _from_zero(problem: Glm, state: LbfgsState) -> LbfgsState:
+    """The rows misled: F at their model is larger than where they were fitted from."""
+    return replace(state, phase=Phase.SAMPLE, theta=None, metric=None, ceiling=np.inf)
 
 
 def _moments(problem: Glm, state: LbfgsState, sums: kernels.GramSums) -> tuple[Floats | None, Floats]:

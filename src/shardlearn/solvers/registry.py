@@ -10,7 +10,7 @@ import numpy as np
 
 from shardlearn.core.block import Block
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Csr, Floats
+from shardlearn.core.matrix import Csr, Floats, Matrix
 from shardlearn.core.rng import Purpose, philox, uniform
 from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
@@ -96,6 +96,18 @@ def _sparse_binary(solver: AnySolver) -> Example:
     return Example(solver, Glm(replace(SHAPE, sparse=True), Logistic(), 1.0), _sparse(y))
 
 
+def _many(solver: AnySolver, *, sparse: bool = False) -> Example:
+    """Rows enough for a start that a sample gives."""
+    n, p = 40_000, 5
+    X = _drawn(0, (n, p)) + (0.0 if sparse else 3.0)
+    X[:, 1] += X[:, 0]
+    y = (X[:, 1] - X[:, 2] + 2.0 * _drawn(2, (n,)) > 0.5).astype(np.float64)
+    weight = None if sparse else np.floor(3.0 * (_drawn(20, (n,)) + 1.0) * 0.5)
+    shape = Shape(Grid(0, n, 8_192), p, sparse)
+    rows: Matrix = _csr(np.where(np.abs(X) < 0.4, 0.0, X)) if sparse else X
+    return Example(solver, Glm(shape, Logistic(), 1.0), Block(rows, y, weight, 0))
+
+
 def _numbers(solver: AnySolver, alpha: tuple[float, ...], *, weighted: bool = False, **settings: bool) -> Example:
     return Example(
         solver, LeastSquares(SHAPE, np.array(alpha), **settings), _dense(_scores(len(alpha)), weighted=weighted)
@@ -129,6 +141,8 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         ),
         "preconditioned-lbfgs, multinomial": lambda: _classes(PreconditionedLbfgs(1e-8)),
         "preconditioned-lbfgs, no intercept": lambda: _binary(PreconditionedLbfgs(1e-8), intercept=False),
+        "preconditioned-lbfgs, from a sample": lambda: _many(PreconditionedLbfgs(1e-8)),
+        "preconditioned-lbfgs, from a sparse sample": lambda: _many(PreconditionedLbfgs(1e-8), sparse=True),
         "lbfgs": lambda: _binary(Lbfgs(1e-4, 500)),
         "lbfgs, sparse": lambda: _sparse_binary(Lbfgs(1e-6)),
         "newton-cholesky": lambda: _binary(NewtonCholesky(1e-8), weighted=True),

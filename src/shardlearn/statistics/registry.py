@@ -26,6 +26,7 @@ from .gram import Gram
 from .labels import Labels
 from .moments import Moments
 from .products import Products
+from .sample_rows import SampleRows
 from .survey import Survey
 
 WIDTHS = (1, 3, 17)
@@ -151,6 +152,10 @@ def _products(seed: int, n: int) -> Case:
     return Case(Products(*model(seed, 2)), block(seed, n, None))
 
 
+def _sample_rows(seed: int, n: int) -> Case:
+    return Case(SampleRows(width(seed), 300, model(seed, 1)[2]), block(seed, n, codes(seed, n, 2)))
+
+
 def _curvature(seed: int, n: int) -> Case:
     W, b, pivot = model(seed, 3)
     step = 0.5 * numbers(seed, 20, W.shape), 0.5 * numbers(seed, 22, b.shape)
@@ -202,6 +207,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "gram of directions": Row(_gram_through),
         "moments": Row(_moments),
         "products": Row(_products),
+        "rows": Row(_sample_rows, weighted=False),
         "curvature, multinomial": Row(_curvature),
         "curvature, logistic": Row(_curvature_alone),
         "class weights": Row(_class_weights),
