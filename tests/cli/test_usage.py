@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from shardlearn.cli.evaluating import codes
 from shardlearn.cli.flags import Run
+from shardlearn.cli.measuring import codes
 from shardlearn.cli.opening import running
 from shardlearn.cli.output import Usage, plain
-from shardlearn.cli.values import estimator_class, parameters
+from shardlearn.cli.values import estimator_place, parameters
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,c", "--out", "m")
@@ -32,6 +32,12 @@ FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,
         ((*FIT, "--nosuch", "1"), "--nosuch"),
         (("fly",), "fly"),
         (("fit",), "--help"),
+        (("inspect",), "PATHS are missing"),
+        ((*FIT[:2], *FIT[4:]), "PATHS are missing"),
+        ((*FIT[:-1], ""), "--out takes the name of a folder"),
+        ((*FIT, "--set", "alpha=-1"), "[SL1001]"),
+        ((*FIT, "--memory", "many"), "where : --engine, --workers or --memory"),
+        ((*FIT, "--engine", "ray"), "fix   : --engine threads computes the same model"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(call, data, arguments, words) -> None:
@@ -52,9 +58,8 @@ def test_no_verb_prints_the_help_and_is_wrong_usage(call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        ((*FIT, "--set", "alpha=-1"), "SL1001"),
         ((*FIT[:2], "--data", "elsewhere", *FIT[4:]), "SL2201"),
-        ((*FIT, "--memory", "many"), "SL1001"),
+        ((*FIT[:2], "elsewhere", *FIT[4:]), "SL2201"),
         (("evaluate", "nowhere", "--data", "data", "--target", "late"), "SL"),
         (("report", "nowhere"), "SL5110"),
     ],
@@ -67,7 +72,7 @@ def test_our_errors_are_exit_code_1_without_a_traceback(call, data, arguments, c
     assert "Traceback" not in done.err
     in_json = call(*arguments, "--json")
     assert in_json.json["error"]["code"].startswith(code)
-    assert in_json.code == 1
+    assert in_json.code == in_json.json["exit"] == 1
 
 
 def test_debug_shows_the_traceback_and_the_log(call, data) -> None:
@@ -162,9 +167,9 @@ def test_the_program_gives_freed_pages_back_at_once() -> None:
 
 def test_names_of_estimators() -> None:
     for name in ("Ridge", "linear_model.Ridge", "shardlearn.linear_model.Ridge"):
-        assert estimator_class(name) is Ridge
+        assert estimator_place(name).load() is Ridge
     with pytest.raises(Usage):
-        estimator_class("cluster.Ridge")
+        estimator_place("cluster.Ridge")
 
 
 def test_json_has_no_nan() -> None:
@@ -183,10 +188,36 @@ HEAVY = ("numpy", "scipy", "sklearn", "pyarrow", "pandas", "polars", "narwhals",
         "from shardlearn.cli.running import run; run(['--version'])",
         "from shardlearn.cli.running import run; assert run(['fly']) == 2",
         "from shardlearn.cli.running import run; assert run(['config']) == 0",
+        "import shardlearn.linear_model; assert 'Ridge' in dir(shardlearn.linear_model)",
     ],
 )
 def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
     code = f"import sys\n{start}\nloaded = [m for m in {HEAVY} if m in sys.modules]\nassert not loaded, loaded"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "Ridgee", *FIT[2:]),
+        (*FIT[:4], "--out", "m"),
+        (*FIT[:2], "elsewhere", *FIT[4:]),
+        (*FIT, "--holdout", "2"),
+        (*FIT[:-1], "data"),
+        ("evaluate", "m", "elsewhere", "--target", "delay"),
+        ("predict", "m", "elsewhere", "--out", "p"),
+        ("report", "nowhere"),
+        ("inspect", "elsewhere"),
+    ],
+)
+def test_what_is_plainly_wrong_is_said_before_scikit_learn_is_loaded(arguments, tmp_path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "other").touch()
+    code = (
+        f"import sys\nfrom shardlearn.cli.running import run\nassert run({arguments!r}) in (1, 2)\n"
+        "assert 'sklearn' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -229,3 +260,10 @@ def test_a_pipe_that_closes_early(data, tmp_path) -> None:
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() in ("0", "1")
     assert done.stderr == ""
+
+
+def test_a_full_disk_behind_stdout_is_no_traceback(data, tmp_path) -> None:
+    command = f"{sys.executable} -m shardlearn.cli inspect data --json > /dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "No space left on device\n"

@@ -96,6 +96,28 @@ def test_several_classes_and_several_files_after_one_flag(call, data, tmp_path) 
     assert "log loss" in text
 
 
+def test_paths_stand_anywhere(call, data, tmp_path) -> None:
+    files = sorted(str(path) for path in data.iterdir())
+    flags = ("--target", "delay", "--columns", "a,b,c")
+    for out, arguments in enumerate(
+        [
+            ("--data", *files, *flags),
+            (*files, *flags),
+            (*flags, *files),
+            (files[0], *flags, "--data", *files[1:]),
+        ]
+    ):
+        done = call("fit", "Ridge", *arguments, "--out", f"m{out}")
+        assert done.code == 0, done.err
+    assert len({shardlearn.fingerprint(shardlearn.load(tmp_path / f"m{out}")) for out in range(4)}) == 1
+    evaluated = [call("evaluate", "m0", *where, "--json").out for where in (files, ("--data", *files))]
+    assert evaluated[0] == evaluated[1]
+    assert call("predict", "m0", *files, "--out", "p").code == 0
+    assert pq.read_table(tmp_path / "p").num_rows == 3000
+    inspected = [call("inspect", *where, "--json").json["rows"] for where in (files, ("--data", *files))]
+    assert inspected == [3000, 3000]
+
+
 def test_evaluate_is_bit_identical_for_any_workers(call, data) -> None:
     fit = ("fit", "LogisticRegression", "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m")
     assert call(*fit).code == 0
@@ -170,6 +192,14 @@ def test_svmlight_and_text_where_numbers_are_needed(call, data, tmp_path) -> Non
     fit = ("fit", "LogisticRegression", "--data", "x.svmlight", "--target", "target", "--out", "m")
     assert call(*fit).code == 0
     assert call("evaluate", "m", "--data", "x.svmlight", "--json").json["metrics"]["accuracy"] > 0.95
+    (tmp_path / "zero.svm").write_text("".join(rows).replace(" 1:", " 0:"))
+    refused = call("fit", "LogisticRegression", "zero.svm", "--target", "target", "--out", "z")
+    assert refused.code == 1
+    assert "--zero-based" in refused.err
+    zero = ("--zero-based", "--n-features", "5")
+    assert call("fit", "LogisticRegression", "zero.svm", "--target", "target", "--out", "z", *zero).code == 0
+    assert shardlearn.load(tmp_path / "z").coef_.shape == (1, 5)
+    assert call("evaluate", "z", "zero.svm", "--zero-based", "--json").json["metrics"]["accuracy"] > 0.95
     assert call("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,c", "--out", "r").code == 0
     refused = call("evaluate", "r", "--data", "data", "--target", "carrier")
     assert refused.code == 1

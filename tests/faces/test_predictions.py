@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from shardlearn import InputError, ParameterError, StorageError
 from shardlearn.faces import tables
 from shardlearn.faces.predictions import Predictions
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from shardlearn.observe import progress, watching
 
 rng = np.random.default_rng(0)
 ROWS = 150_000  # three blocks
@@ -313,3 +315,23 @@ def test_sparse_files_with_fewer_columns_than_the_model(tmp_path: Path) -> None:
     model = LogisticRegression().fit(shardlearn.read(str(tmp_path / "train.svm"), format="svmlight"), "target")
     found = model.predict(shardlearn.read(str(tmp_path / "test.svm"), format="svmlight")).to_numpy()
     np.testing.assert_array_equal(found, model.predict(np.array([[1.0, 0, 0], [0, 1.0, 0]])))
+
+
+@pytest.mark.parametrize("engine", ["threads", "serial"])
+def test_what_takes_long_is_shown(path, model, tmp_path, monkeypatch, capsys, engine) -> None:
+    monkeypatch.setattr(watching, "QUIET", -1.0)
+    monkeypatch.setattr(progress, "FRAME", -1.0)
+    data = shardlearn.read(path, columns=["a", "b", "c"])
+    with shardlearn.engine(engine):
+        model.predict(data).to_parquet(tmp_path / "p")
+        predicted = capsys.readouterr().err
+        model.score(data, "late")
+        scored = capsys.readouterr().err
+    for said, what in ((predicted, "predicting"), (scored, "scoring")):
+        head, *_, last = said.splitlines()
+        assert head.startswith(f"LogisticRegression, {what}   150,000 rows   ")
+        assert re.search(rf"\nLogisticRegression, {what}:  150,000 of 150,000 rows  99 %", said)
+        assert last.startswith(f"LogisticRegression, {what}: done; ")
+    monkeypatch.setenv("SHARDLEARN_PROGRESS", "0")
+    model.predict(data).to_numpy()
+    assert capsys.readouterr().err == ""

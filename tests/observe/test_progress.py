@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from operator import is_
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from shardlearn.core import events as ev
+from shardlearn.core.block import Block
 from shardlearn.core.solver import Status
 from shardlearn.observe import progress as shown
 from shardlearn.observe import watch, watching
@@ -233,9 +236,9 @@ def test_a_notice_is_shown_at_once_and_stays(live) -> None:
 def test_a_pass_that_is_no_fit_is_counted(monkeypatch, capsys) -> None:
     monkeypatch.setattr(watching, "QUIET", -1.0)
     monkeypatch.setattr(shown, "FRAME", -1.0)
-    with watching.counting("Ridge, predicting", ENGINE, 1000, "a.parquet") as done:
-        for _ in range(4):
-            done(250)
+    blocks = [Block(np.zeros((250, 1)), None, None, start) for start in range(0, 1000, 250)]
+    with watching.counting("Ridge, predicting", ENGINE, 1000, "a.parquet") as through:
+        assert all(map(is_, through(iter(blocks)), blocks))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Ridge, predicting   1,000 rows   2 threads   limit 2.0 GB"
     assert [part for line in lines for part in (" 25 %", " 50 %", " 75 %", " 99 %") if part in line]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter
 
 from shardlearn import __version__
 
-from .flags import DATA, Data, Known, Output, Rows, Run, Saving, Training
+from .flags import DATA, Data, Known, Output, Paths, Rows, Run, Saving, Training
+from .output import Usage
 
+R = TypeVar("R", bound=Rows)
 Model = Annotated[str, Parameter(help="Folder of a saved model.")]
 app = App(
     name="shardlearn",
@@ -21,31 +24,28 @@ app = App(
 )
 
 
-@app.command
+@app.command(usage="Usage: shardlearn inspect PATHS... [OPTIONS]")
 def inspect(
-    *,
-    where: Data,
+    *paths: Paths,
+    where: Data = Data(),  # noqa: B008  frozen
     whole: Annotated[
         bool, Parameter(group=DATA, help="Look at every row, however many (default: tables of up to 2 GB).")
     ] = False,
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
-    """Say what a table holds, and all that would stop a fit. Trains nothing.
-
-    shardlearn inspect PATH ... is short for --data PATH ...
-    """
+    """Say what a table holds, and all that would stop a fit. Trains nothing."""
     from .inspecting import inspect
 
-    return inspect(where, whole, run, output)
+    return inspect(found(paths, where), whole, run, output)
 
 
-@app.command
+@app.command(usage="Usage: shardlearn fit ESTIMATOR PATHS... --target COLUMN --out FOLDER [OPTIONS]")
 def fit(
     estimator: Annotated[str, Parameter(help="For example linear_model.LogisticRegression.")],
     /,
-    *,
-    where: Data,
+    *paths: Paths,
+    where: Data = Data(),  # noqa: B008  frozen
     training: Training = Training(),  # noqa: B008  frozen
     saving: Saving,
     run: Run = Run(),  # noqa: B008  frozen
@@ -57,30 +57,30 @@ def fit(
     """
     from .fitting import Job, fit
 
-    return fit(Job(estimator, where, training, saving), run, output)
+    return fit(Job(estimator, found(paths, where), training, saving), run, output)
 
 
-@app.command
+@app.command(usage="Usage: shardlearn evaluate MODEL PATHS... [OPTIONS]")
 def evaluate(
     model: Model,
     /,
-    *,
-    where: Known,
+    *paths: Paths,
+    where: Known = Known(),  # noqa: B008  frozen
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
     """Measure a saved model on rows whose target is known."""
     from .evaluating import evaluate
 
-    return evaluate(model, where, run, output)
+    return evaluate(model, found(paths, where), run, output)
 
 
-@app.command
+@app.command(usage="Usage: shardlearn predict MODEL PATHS... --out FOLDER [OPTIONS]")
 def predict(
     model: Model,
     /,
-    *,
-    where: Rows,
+    *paths: Paths,
+    where: Rows = Rows(),  # noqa: B008  frozen
     keep: Annotated[
         tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
     ] = (),
@@ -91,7 +91,7 @@ def predict(
     """Write a saved model's predictions to Parquet, in the order of the rows."""
     from .predicting import Job, predict
 
-    return predict(Job(model, where, keep, saving), run, output)
+    return predict(Job(model, found(paths, where), keep, saving), run, output)
 
 
 @app.command
@@ -108,3 +108,11 @@ def config(*, output: Output = Output()) -> int:  # noqa: B008  frozen
     from .settings import show
 
     return show(output)
+
+
+def found(paths: tuple[str, ...], where: R) -> R:
+    """Where the rows come from, whichever way they were named."""
+    data = (*paths, *where.data)
+    if not data:
+        raise Usage("PATHS are missing: files, folders or globs that hold the rows")
+    return replace(where, data=data)

@@ -1,49 +1,27 @@
-"""`shardlearn evaluate`: a saved model's metrics on rows whose target is known, in one pass of any length."""
+"""`shardlearn evaluate`: a saved model's metrics on rows whose target is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
 
-import numpy as np
-
-from shardlearn import config, engines, storage
-from shardlearn.core.block import Block
-from shardlearn.core.errors import InputError
-from shardlearn.core.events import ignore
-from shardlearn.core.matrix import Array, Ints
-from shardlearn.data import Laid, Source
-from shardlearn.faces.answers import NewData
-from shardlearn.faces.clean import Clean, counted
-from shardlearn.faces.predictions import Method
-from shardlearn.metrics import Classification, ClassScores, Regression, RegressionScores
-from shardlearn.observe import counting
+from shardlearn import storage
 
 from . import record
 from .flags import Known, Output, Run
-from .opening import running, source_of, told
+from .opening import running, source_of
 from .output import answering
-
-LABELS = {
-    "accuracy": "accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "auc": "AUC",
-    "r2": "R2",
-    "mse": "MSE",
-    "mae": "MAE",
-}
+from .scores import table
 
 
 def evaluate(model: str, where: Known, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
     with answering(output) as answer, running(run):
         target = record.target_of(model, where.target)
-        estimator = storage.load(model)
         source = source_of(where)
         try:
+            from .measuring import measure  # scikit-learn comes with it, which takes a second
+
+            estimator = storage.load(model)
             scores = asdict(measure(estimator, source, target, where.weight))
         finally:
             source.close()
@@ -51,79 +29,3 @@ def evaluate(model: str, where: Known, run: Run, output: Output) -> int:
         answer.say(f"{type(estimator).__name__} of {model} on {source.label}, target {target}")
         answer.table(table(scores))
         return answer.finish(0)
-
-
-def table(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Metrics as lines."""
-    rows = [("rows", f"{scores['rows']:,}")]
-    rows += [(label, f"{scores[name]:.6g}") for name, label in LABELS.items() if scores.get(name) is not None]
-    if scores.get("unknown"):
-        rows.append(("unknown", f"{scores['unknown']:,} rows have a label that the model was not fitted on"))
-    return rows
-
-
-def measure(estimator: Any, source: Source, target: str, weight: str | None) -> ClassScores | RegressionScores:
-    """Metrics of an estimator's predictions for a source, in one pass."""
-    known = hasattr(estimator, "classes_")
-    found = (estimator.predict_proba if known else estimator.predict)(source)
-    what = f"{type(estimator).__name__}, evaluating"
-    laid = NewData.of(estimator, source).lay_out(target, weight)
-    if not known and laid.y_kind == "str":
-        raise InputError(f'Column "{target}" holds no numbers.', code="SL2903", found="text", needed="numbers")
-    with counted(laid), answers(laid, found.method, what) as blocks:
-        if known:
-            return _classes(blocks, found.method, estimator.classes_, weight is not None)
-        return _values(blocks, found.method, weight is not None)
-
-
-@contextmanager
-def answers(laid: Laid, method: Method, what: str) -> Iterator[Iterator[Block]]:
-    """What the method says for each block, with y and weight; shows where that stands when it takes long."""
-    engine = engines.current()
-    data = engine.open(laid.blocks)
-    try:
-        with counting(what, engine, laid.rows, laid.source.label) as done:
-            yield told(engine.stream(data, Clean(method), emit=ignore), done)
-    finally:
-        engine.close(data)
-
-
-def _values(blocks: Iterator[Block], method: Method, weighted: bool) -> RegressionScores:
-    out = Regression(weighted)
-    for block in blocks:
-        out.add(true(block).astype(np.float64), method.values(block).astype(np.float64), block.weight)
-    return out.result()
-
-
-def _classes(blocks: Iterator[Block], method: Method, classes: Array, weighted: bool) -> ClassScores:
-    cache = config.cache_folder()
-    out = Classification(len(classes), weighted, None if cache is None else str(cache))
-    try:
-        for block in blocks:
-            predicted = codes(method.columns(block)["prediction"], classes)
-            out.add(codes(true(block), classes), predicted, method.values(block), block.weight)
-        return out.result()
-    finally:
-        out.ranking.close()
-
-
-def true(block: Block) -> Array:
-    """What is known of the rows."""
-    assert block.y is not None
-    return block.y
-
-
-def codes(labels: Array, classes: Array) -> Ints:
-    """Position of each label among the classes; -1: none of them. 1, 1.0 and True are one label, as in scikit-learn."""
-    text = [array.dtype.kind in "UO" for array in (labels, classes)]
-    if any(text):
-        if not all(text):
-            return np.full(len(labels), -1, np.int64)
-        labels, classes = labels.astype(np.str_), classes.astype(np.str_)
-    elif "f" in (labels.dtype.kind, classes.dtype.kind):
-        labels, classes = labels.astype(np.float64), classes.astype(np.float64)
-    else:
-        labels, classes = labels.astype(np.int64), classes.astype(np.int64)
-    at = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
-    out: Ints = np.where(classes[at] == labels, at, -1)
-    return out

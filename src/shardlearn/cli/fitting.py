@@ -13,13 +13,13 @@ from shardlearn.observe.words import percent
 from shardlearn.storage.atomic import BESIDE, MANIFEST, STORED, TEMPORARY
 
 from . import record
-from .evaluating import measure, table
 from .flags import Data, Output, Run, Saving, Training, listed
 from .holdout import split
 from .opening import running, source_of
 from .output import Answer, Usage, answering
+from .scores import table
 from .stopping import Signals, stoppable
-from .values import estimator_class, parameters
+from .values import estimator_place, parameters
 
 MODEL = "a saved model"
 
@@ -37,16 +37,16 @@ class Job:
 def fit(job: Job, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
     if job.where.target is None:
-        raise Usage("--target is missing: the column to be predicted")
+        raise Usage("--target is missing: the column to be predicted (of svmlight files: target)")
     if not 0.0 <= job.training.holdout < 1.0:
         raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.training.holdout}")
-    kind = estimator_class(job.estimator)
-    estimator = kind(**parameters(kind, job.training.set_))
+    place = estimator_place(job.estimator)
     check_free(job.saving.out, job.saving.overwrite)
     with answering(output) as answer, running(run):
         source = source_of(job.where)
         try:
-            return _fit(job, estimator, source, answer)
+            kind = place.load()  # scikit-learn comes with it, which takes a second
+            return _fit(job, kind(**parameters(kind, job.training.set_)), source, answer)
         finally:
             source.close()
 
@@ -81,6 +81,8 @@ def _train(estimator: Any, train: Source, where: Data, signals: Signals) -> bool
 def _measured(job: Job, estimator: Any, held: Source, answer: Answer) -> bool:
     """Evaluate on the rows kept aside; False when that was interrupted. The model is saved already."""
     share = job.training.holdout
+    from .measuring import measure
+
     try:
         scores = {"share": share, **asdict(measure(estimator, held, str(job.where.target), job.where.weight))}
     except KeyboardInterrupt:
@@ -114,6 +116,8 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
 
 def check_free(folder: str, overwrite: bool) -> None:
     """Refuse before hours of work what would be refused after them."""
+    if not folder:
+        raise Usage("--out takes the name of a folder, got an empty one")
     found = _in_the_way(folder, overwrite)
     if found:
         raise StorageError(

@@ -10,6 +10,7 @@ from cyclopts import Group, Parameter
 DATA = Group("Data", sort_key=1)
 RUN = Group("How it runs", sort_key=2)
 OUTPUT = Group("Output", sort_key=3)
+Paths = Annotated[str, Parameter(help="Files, folders, globs or URIs: Parquet, CSV (also .gz), svmlight.")]
 SEVERAL = "Several: a,b,c, or the flag again."
 
 
@@ -18,10 +19,7 @@ SEVERAL = "Several: a,b,c, or the flag again."
 class Rows:
     """Where rows come from."""
 
-    data: Annotated[
-        tuple[str, ...],
-        Parameter(consume_multiple=True, help="Path, glob, folder or URI: Parquet, CSV (also .gz), svmlight."),
-    ]
+    data: Annotated[tuple[str, ...], Parameter(consume_multiple=True, help="The same as PATHS.")] = ()
     missing: Annotated[
         Literal["error", "drop"],
         Parameter(help="Rows that miss a value: error (the default) refuses them, drop leaves them out."),
@@ -32,6 +30,10 @@ class Rows:
     dtype: Annotated[
         Literal["float32", "float64"] | None, Parameter(help="Of the features (default: as the columns are).")
     ] = None
+    n_features: Annotated[
+        int | None, Parameter(help="Of svmlight files (default: as many as the largest index says).")
+    ] = None
+    zero_based: Annotated[bool, Parameter(help="svmlight files count features from 0, not from 1.")] = False
 
     def features(self) -> tuple[list[str] | None, list[str]]:
         """Columns to use (None: all) and not to use; a fitted model knows its own."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from shardlearn import engines
-from shardlearn.core.block import Block
 from shardlearn.core.engine import Engine
+from shardlearn.core.errors import ParameterError
 from shardlearn.data import Source, open_source
-from shardlearn.faces.predictions import Predictions
-from shardlearn.observe import counting
 
 from .flags import Rows, Run
 
@@ -29,34 +26,28 @@ def source_of(where: Rows) -> Source:
         format=where.format,
         dtype=where.dtype,
         missing=where.missing,
+        n_features=where.n_features,
+        zero_based=where.zero_based,
     )
 
 
 @contextmanager
 def running(run: Run) -> Iterator[Engine]:
     """The engine that the flags name, for what happens inside."""
-    with silent(not run.progress), engines.engine(run.engine, workers=run.workers, memory=run.memory) as engine:
+    with ExitStack() as inside:
+        inside.enter_context(silent(not run.progress))
+        try:
+            engine = inside.enter_context(engines.engine(run.engine, workers=run.workers, memory=run.memory))
+        except ParameterError as error:
+            raise flagged(error) from None
         yield engine
 
 
-@contextmanager
-def followed(found: Predictions, what: str, source: Source) -> Iterator[Predictions]:
-    """The same predictions, which show where they stand when they take long."""
-    with counting(what, engines.current(), source.count(), source.label) as done:
-
-        @contextmanager
-        def stream(keep: Sequence[str]) -> Iterator[Iterator[Block]]:
-            with found.stream(keep) as blocks:
-                yield told(blocks, done)
-
-        yield replace(found, stream=stream)
-
-
-def told(blocks: Iterator[Block], done: Callable[[int], None]) -> Iterator[Block]:
-    """The blocks, each counted when the next one is asked for."""
-    for block in blocks:
-        yield block
-        done(block.n)
+def flagged(error: ParameterError) -> ParameterError:
+    """The same, said of the flags where they are what is wrong."""
+    where = error.where.replace("with shardlearn.engine(...)", "--engine, --workers or --memory")
+    fix = error.fix.replace('engine("threads")', "--engine threads")
+    return ParameterError(error.first, code=error.code, where=where, found=error.found, needed=error.needed, fix=fix)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,12 +81,14 @@ def _warned(answer: Answer, message: Warning | str, kind: type[Warning]) -> None
     answer.note(f"note: {message}")
 
 
-def failed(as_json: bool, code: str, message: str, fix: str = "") -> None:
+def failed(as_json: bool, exit_code: int, code: str, message: str, fix: str = "") -> None:
     """Say why nothing came of it: on stderr, and as the JSON object if that was asked for."""
     tail = f"\n  fix   : {fix}" if fix else ""
-    print(message + tail, file=sys.stderr, flush=True)
+    with suppress(OSError):  # where nothing can be said any more, the exit code still can
+        print(message + tail, file=sys.stderr, flush=True)
     if as_json:
-        print(json.dumps({"error": {"code": code, "message": message + tail}}), flush=True)
+        with suppress(OSError):
+            print(json.dumps({"exit": exit_code, "error": {"code": code, "message": message + tail}}), flush=True)
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shardlearn import storage
 
 from .flags import Output, Rows, Run, Saving, listed
-from .opening import followed, running, source_of
+from .opening import running, source_of
 from .output import answering
 
 
@@ -26,12 +26,11 @@ def predict(job: Job, run: Run, output: Output) -> int:
     import pyarrow.parquet as pq
 
     with answering(output) as answer, running(run):
-        estimator = storage.load(job.model)
         source = source_of(job.where)
         try:
+            estimator = storage.load(job.model)
             found = (estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict)(source)
-            with followed(found, f"{type(estimator).__name__}, predicting", source) as shown:
-                folder = shown.to_parquet(job.saving.out, keep=listed(job.keep), overwrite=job.saving.overwrite)
+            folder = found.to_parquet(job.saving.out, keep=listed(job.keep), overwrite=job.saving.overwrite)
         finally:
             source.close()
         files = sorted(folder.glob("*.parquet"))

@@ -6,9 +6,9 @@ from shardlearn.core.errors import StorageError
 from shardlearn.observe import Report
 
 from . import record
-from .evaluating import table
 from .flags import Output
 from .output import answering
+from .scores import table
 
 
 def report(model: str, output: Output) -> int:

@@ -23,15 +23,15 @@ def run(tokens: Sequence[str]) -> int:
         if not tokens:
             app.help_print()
             return USAGE
-        return int(app(spelt_out(tokens), exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        return int(app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value") or 0)
     except CycloptsError as error:
-        failed(as_json, "usage", f"{error}", fix="shardlearn --help, or shardlearn VERB --help")
+        failed(as_json, USAGE, "usage", f"{error}", fix="shardlearn --help, or shardlearn VERB --help")
         return USAGE
     except Usage as error:
-        failed(as_json, "usage", str(error))
+        failed(as_json, USAGE, "usage", str(error))
         return USAGE
     except KeyboardInterrupt:
-        failed(as_json, "interrupted", "interrupted: nothing was written")
+        failed(as_json, INTERRUPTED, "interrupted", "interrupted: nothing was written")
         return INTERRUPTED
     except BrokenPipeError:  # as of `shardlearn ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -39,24 +39,20 @@ def run(tokens: Sequence[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        _explain(error, as_json)
-        return FAILED
+        return _explained(error, as_json)
 
 
-def spelt_out(tokens: Sequence[str]) -> list[str]:
-    """`inspect PATH ...` as `inspect --data PATH ...`: there is nothing else that a bare word could be."""
-    if tokens[0] == "inspect" and len(tokens) > 1 and not tokens[1].startswith("-"):
-        return ["inspect", "--data", *tokens[1:]]
-    return list(tokens)
+def _explained(error: Exception, as_json: bool) -> int:
+    """Say what went wrong; a value that can't be honoured is a wrong call."""
+    from shardlearn.core.errors import ParameterError, ShardlearnError
 
-
-def _explain(error: Exception, as_json: bool) -> None:
-    from shardlearn.core.errors import ShardlearnError
-
+    code = USAGE if isinstance(error, ParameterError) else FAILED
     if isinstance(error, ShardlearnError):
-        failed(as_json, error.code, error.headline)
+        failed(as_json, code, error.code, error.headline)
     elif isinstance(error, OSError):
-        failed(as_json, "os", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        failed(as_json, code, "os", f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     else:  # the words of a foreign error may hold values of the data
         kind = type(error).__name__
-        failed(as_json, "unexpected", f"unexpected {kind}: this is a fault of shardlearn", fix="--debug shows where")
+        fault = f"unexpected {kind}: this is a fault of shardlearn"
+        failed(as_json, code, "unexpected", fault, fix="--debug shows where")
+    return code

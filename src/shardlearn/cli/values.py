@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from numbers import Integral, Real
@@ -14,16 +15,27 @@ from .output import Usage
 ROOMS = ("linear_model",)
 
 
-def estimator_class(name: str) -> Any:
-    """The class for `linear_model.Ridge`, or for `Ridge`."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an estimator's class is."""
+
+    room: str
+    kind: str
+
+    def load(self) -> Any:
+        """The class."""
+        return getattr(import_module(f"shardlearn.{self.room}"), self.kind)
+
+
+def estimator_place(name: str) -> Place:
+    """Where the class for `linear_model.Ridge`, or for `Ridge`, is; only names are looked at."""
     room, _, last = name.rpartition(".")
     room = room.removeprefix("shardlearn.").removeprefix("shardlearn")
-    known = {f"{r}.{kind}": (r, kind) for r in ROOMS for kind in import_module(f"shardlearn.{r}").__all__}
-    short = {kind: full for full, (_, kind) in known.items()}
+    known = {f"{r}.{kind}": Place(r, kind) for r in ROOMS for kind in import_module(f"shardlearn.{r}").__all__}
+    short = {place.kind: full for full, place in known.items()}
     full = f"{room}.{last}" if room else short.get(last, last)
     if full in known:
-        r, kind = known[full]
-        return getattr(import_module(f"shardlearn.{r}"), kind)
+        return known[full]
     alike = [short[kind] for kind in get_close_matches(last, short, n=3, cutoff=0.5)]
     raise Usage(f"There is no estimator {name!r}. {_hint(alike, list(known))}")
 

@@ -224,10 +224,14 @@ def open_svmlight(files: tuple[File, ...], name: str, spec: Spec) -> SvmlightSou
                     f"{file.shown} has entries with index 0",
                     code="SL2204",
                     needed="indices from 1 on, as the format has them",
-                    fix="shardlearn.read(path, zero_based=True), for training and prediction alike",
+                    fix="shardlearn.read(..., zero_based=True) or --zero-based, for training and prediction alike",
                 )
         if spec.n_features is not None and largest > spec.n_features:
-            raise InputError(f"{name} has {largest:,} features, and n_features={spec.n_features:,}", code="SL2204")
+            raise InputError(
+                f"{name} has {largest:,} features, and n_features={spec.n_features:,}",
+                code="SL2204",
+                fix=f"shardlearn.read(..., n_features={largest}) or --n-features {largest}",
+            )
     except BaseException:
         if room is not None:
             room.close()

@@ -16,6 +16,7 @@ from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
 from shardlearn.core.statistic import Statistic
 from shardlearn.data import Laid, Source, Spec, lay_out, open_source
+from shardlearn.observe import counting, one_pass
 
 from .bases import BaseEstimator
 from .clean import Clean, counted
@@ -39,7 +40,12 @@ def answer(estimator: BaseEstimator, title: str, of: Callable[[], Method], X: An
             engine = engines.current()
             data = engine.open(rows.blocks)
             try:
-                yield engine.stream(data, Clean(method), emit=ignore)
+                answers = engine.stream(data, Clean(method), emit=ignore)
+                if new.in_memory:
+                    yield answers
+                    return
+                with counting(f"{new.title}, predicting", engine, rows.rows, rows.source.label) as through:
+                    yield through(answers)
             finally:
                 engine.close(data)
 
@@ -66,7 +72,10 @@ def measured(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, of: C
             engine = engines.current()
             data = engine.open(laid.blocks)
             try:
-                return engine.fold({"train": data}, Query(measure), emit=ignore)
+                if new.in_memory:
+                    return engine.fold({"train": data}, Query(measure), emit=ignore)
+                with one_pass(f"{new.title}, scoring", engine, laid.rows, laid.source.label) as watched:
+                    return engine.fold({"train": data}, Query(measure), emit=watched.emit)
             finally:
                 engine.close(data)
     finally:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Protocol
 
 from shardlearn import config
+from shardlearn.core.block import Block
 from shardlearn.core.events import (
     Emit,
     Event,
@@ -120,11 +121,24 @@ def showing(estimator: str, recorder: Recorder, verbose: int) -> Iterator[Emit]:
 
 
 @contextmanager
-def counting(what: str, engine: Runs, rows: int, source: str) -> Iterator[Callable[[int], None]]:
-    """For one pass that is no fit, as a prediction: gives what to call with each number of rows done."""
+def one_pass(what: str, engine: Runs, rows: int, source: str) -> Iterator[Watch]:
+    """Watch one pass that is no fit, as a score."""
     with watch(what, engine) as watched:
         watched.emit(FitStarted(what, rows, 0, 0, engine.name, engine.workers, engine.memory, source))
         watched.emit(SolverChosen("", None, 1, 1))
-        watched.emit(PassStarted(1, rows, source))
-        yield lambda n: watched.emit(PieceFinished(0, 1, n))
-        watched.emit(PassFinished(source))
+        yield watched
+
+
+@contextmanager
+def counting(what: str, engine: Runs, rows: int, source: str) -> Iterator[Callable[[Iterator[Block]], Iterator[Block]]]:
+    """The same for a stream, as a prediction: gives what hands blocks on and counts them when they are taken."""
+    with one_pass(what, engine, rows, source) as watched:
+
+        def through(blocks: Iterator[Block]) -> Iterator[Block]:
+            watched.emit(PassStarted(1, rows, source))
+            for block in blocks:
+                yield block
+                watched.emit(PieceFinished(0, 1, block.n))
+            watched.emit(PassFinished(source))
+
+        yield through
