@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeVar
@@ -33,21 +33,24 @@ class State(Protocol):
         ...
 
 
-def held(state: object) -> int:
-    """Bytes of the arrays in a state, each counted once."""
-    arrays: dict[int, int] = {}
-    todo: list[Any] = [state]
+def leaves(value: object) -> Iterator[Any]:
+    """Arrays, numbers and such in dataclasses, tuples, lists and mappings of them."""
+    todo: list[Any] = [value]
     while todo:
         match todo.pop():
-            case np.ndarray() as array:
-                arrays[id(array)] = array.nbytes
             case tuple() | list() as parts:
                 todo.extend(parts)
             case Mapping() as named:
                 todo.extend(named.values())
             case part if is_dataclass(part):
                 todo.extend(getattr(part, one.name) for one in fields(part))
-    return sum(arrays.values())
+            case leaf:
+                yield leaf
+
+
+def held(state: object) -> int:
+    """Bytes of the arrays in a state, each counted once."""
+    return sum({id(leaf): leaf.nbytes for leaf in leaves(state) if isinstance(leaf, np.ndarray)}.values())
 
 
 P = TypeVar("P", contravariant=True)

@@ -11,7 +11,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.engine import Blocks
 from shardlearn.core.errors import InputError
 from shardlearn.core.grid import Grid, dense_block_rows, sparse_block_rows
-from shardlearn.core.matrix import Array, Csr
+from shardlearn.core.matrix import Array, Csr, Floats
 
 from . import refusals, target
 from .arrays import MatrixSource
@@ -39,6 +39,7 @@ class Laid:
     missing: str  # "error" or "drop"
     columns: tuple[str, ...]  # what `Block.dropped` counts: the features, then y, then the weight
     ignored: tuple[str, ...] = ()  # columns of the data that nothing uses
+    apart: Blocks | None = None  # y and weight alone, where both were given as arrays (or not at all), and no row drops
 
     @property
     def grid(self) -> Grid:
@@ -124,6 +125,7 @@ def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec
         in_memory=True,
         missing=spec.missing or "error",
         columns=(*(f"column {j}" for j in range(p)), *dropped_names(labels, weight)),
+        apart=_apart(labels, weight, grid, spec),
     )
 
 
@@ -164,6 +166,7 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
         missing=spec.missing or "error",
         columns=tuple(counted),
         ignored=roles.ignored,
+        apart=None if roles.target is not None or roles.weight is not None else _apart(labels, weight, grid, spec),
     )
 
 
@@ -202,6 +205,7 @@ def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> La
             *([TARGET] if own else dropped_names(labels, None)),
             *dropped_names(None, weight),
         ),
+        apart=None if own else _apart(labels, weight, grid, spec),
     )
 
 
@@ -216,6 +220,13 @@ def _block_rows(source: MatrixSource) -> int:
     if isinstance(source.X, Csr):
         return sparse_block_rows(n, int(source.X.indptr[-1] - source.X.indptr[0]))
     return dense_block_rows(p, np.dtype(source.dtype).itemsize)
+
+
+def _apart(y: Array | None, weight: Floats | None, grid: Grid, spec: Spec) -> Blocks | None:
+    """The rows without their features."""
+    if spec.missing == "drop":
+        return None
+    return MatrixBlocks(MatrixSource(np.empty((grid.count, 0)), "float64"), y, weight, grid, False)
 
 
 def _y_shape(y: Array | None) -> tuple[int, ...]:

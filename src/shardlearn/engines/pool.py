@@ -24,13 +24,14 @@ from shardlearn.core.events import (
     Timed,
 )
 from shardlearn.core.query import Query, Transform
+from shardlearn.core.statistic import gathers
 from shardlearn.core.tree import Node, Tree, aligned
 
 from .plan import Demand, Plan, plan_fold, plan_runs, plan_stream, span_of
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
 from .serial import finished
-from .visit import concluded, nothing, rewritten_bytes, run_spans, walks
+from .visit import concluded, nothing, quiet, rewritten_bytes, run_spans, walks
 from .work import FoldTask, RunTask, StreamTask, Task
 
 A = TypeVar("A")
@@ -171,6 +172,7 @@ class Gathering(Generic[A]):
     seconds: float = 0.0
     _into: A | None = None
 
+    @quiet
     def add(self, answer: Any) -> None:
         began = perf_counter()
         if not walks(self.query):
@@ -230,10 +232,19 @@ class PoolEngine:
         emit(PassFinished(query.data))
         return answer
 
+    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
+        """Refuse a query for which the memory limit is too small."""
+        if query.runs is None:
+            plan_fold(self._asked(data, span_of(query.rows, data.grid), query), self.room.limit)
+        else:
+            demand = self._asked(data, data.grid.blocks, query)
+            plan_runs(demand, run_spans(data.grid, query.runs), self.room.limit)
+
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
         grid = data.grid
         emit(PassStarted(len(grid.blocks), grid.count, "stream"))
-        demand = self._demand(data, grid.blocks, rewritten_bytes(data, rows))
+        opened = self._opened[data.key]
+        demand = Demand(grid.blocks, opened.cuts, opened.foot, self.workers, rewritten_bytes(data, rows))
         with self.room.reserve(lambda free: plan_stream(demand, free)) as plan:
             drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), emit)
             ready: dict[int, tuple[Piece, list[Block]]] = {}
@@ -252,14 +263,14 @@ class PoolEngine:
 
     def _by_blocks(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
         span = span_of(query.rows, at.grid)
-        demand = self._demand(at, span, query.measure.bytes(), query.beside)
+        demand = self._asked(at, span, query)
         gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
         with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
             drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), emit)
             return self._gathered(drive, gathering)
 
     def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
-        demand = self._demand(at, at.grid.blocks, query.measure.bytes(), query.beside)
+        demand = self._asked(at, at.grid.blocks, query)
         spans = run_spans(at.grid, runs)
         gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
         with self.room.reserve(lambda free: plan_runs(demand, spans, free)) as plan:
@@ -276,9 +287,10 @@ class PoolEngine:
         drive.emit(Timed("merge", gathering.seconds))
         return gathering.root()
 
-    def _demand(self, at: Sharded, span: range, answer: int, beside: int = 0) -> Demand:
-        opened = self._opened[at.key]
-        return Demand(span, opened.cuts, opened.foot, self.workers, answer, beside)
+    def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
+        opened, measure = self._opened[at.key], query.measure
+        answer = measure.bytes()
+        return Demand(span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure))
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
         emit(plan.told())

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Blocks, Sharded
 from shardlearn.core.events import Emit, PassFinished, PassStarted, PieceFinished
 from shardlearn.core.grid import Grid
 from shardlearn.core.query import Query, Transform
+from shardlearn.core.statistic import gathers
 from shardlearn.core.tree import Counter, Tree
 
 from .plan import Demand, plan_fold
 from .room import Room
 from .shelf import Shelf
-from .visit import concluded, nothing, rewritten, run_spans, timed, visits, walked, walked_in_runs, walks
+from .visit import concluded, nothing, quiet, rewritten, run_spans, timed, visits, walked, walked_in_runs, walks
 
 A = TypeVar("A")
 
@@ -57,12 +58,16 @@ class SerialEngine:
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
-        demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, query.measure.bytes(), query.beside)
+        demand = self._asked(at, query)
         with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
             emit(plan.told())
             root = self._answer(at, query, emit)
         emit(PassFinished(query.data))
         return concluded(query.measure, nothing(at, query) if root is None else root)
+
+    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
+        """Refuse a query for which the memory limit is too small."""
+        plan_fold(self._asked(data, query), self.room.limit)
 
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
         emit(PassStarted(len(data.grid.blocks), data.grid.count, "stream"))
@@ -70,10 +75,15 @@ class SerialEngine:
             yield rows(rewritten(block, data.through))
         emit(PassFinished("stream"))
 
+    def _asked(self, at: Sharded, query: Query[Any]) -> Demand:
+        answer, rows = query.measure.bytes(), gathers(query.measure)
+        return Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, answer, query.beside, rows)
+
     def _opened(self, data: Sharded) -> Sharded:
         self._carried[data.key] = Shelf(self.room)
         return data
 
+    @quiet
     def _answer(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
         measure, grid, visits = query.measure, at.grid, self._visits(at, query, emit)
         if walks(query):

@@ -9,6 +9,8 @@ from math import prod
 from time import perf_counter
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
+import numpy as np
+
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
@@ -22,6 +24,9 @@ from shardlearn.core.tree import Counter, Node
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+# Sums that overflow, or meet values that are not finite, are answers as others are: who asked looks at them.
+quiet = np.errstate(over="ignore", invalid="ignore")
 
 ID, OBJECT = 8, 64  # bytes that a row's id takes where rows were dropped, and that a short string takes
 

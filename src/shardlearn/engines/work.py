@@ -12,7 +12,7 @@ from shardlearn.core.tree import Counter
 
 from .reading import Attempt, Lane, Place, blocks_of, visited
 from .rounds import Piece
-from .visit import run_spans, timed, walked, walked_in_runs, walks
+from .visit import quiet, run_spans, timed, walked, walked_in_runs, walks
 
 # Errors of the file system that another attempt can't mend; other OSErrors are tried again.
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -46,6 +46,7 @@ class FoldTask:
     def blocks(self) -> range:
         return range(*self.piece)
 
+    @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
         measure, span = self.query.measure, self.blocks
         visits = timed(visited(self.data, self.query, span, place, attempt), attempt.emit)
@@ -72,6 +73,7 @@ class RunTask:
         spans = self._spans()
         return range(spans[0].start, spans[-1].stop)
 
+    @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
         visits = timed(visited(self.data, self.query, self.blocks, place, attempt), attempt.emit)
         return walked_in_runs(self.query, self._spans(), self.piece[0], visits)

@@ -13,11 +13,10 @@ from shardlearn.core.block import Block
 from shardlearn.core.errors import InputError
 from shardlearn.core.events import ignore
 from shardlearn.core.matrix import Array
-from shardlearn.core.query import Query
-from shardlearn.data import Laid, verify
-from shardlearn.statistics.survey import Survey
+from shardlearn.data import Laid
 
 from .predictions import Method
+from .wary import search
 
 
 class UncleanError(InputError):
@@ -50,11 +49,5 @@ def counted(laid: Laid) -> Iterator[Laid]:
     try:
         yield laid
     except UncleanError:
-        engine = engines.current()
-        data = engine.open(laid.blocks)
-        try:
-            survey = engine.fold({"train": data}, Query(Survey(laid)), emit=ignore)
-        finally:
-            engine.close(data)
-        verify.check(laid, survey)
+        search(engines.current(), laid, ignore)
         raise

@@ -1,4 +1,4 @@
-"""One fit from data to attributes: laid out, opened, checked, solved, published once, closed."""
+"""One fit from data to attributes: laid out, opened, looked at, solved, published once, closed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,43 @@ import numpy as np
 from shardlearn import engines
 from shardlearn.core.engine import Engine, Sharded
 from shardlearn.core.errors import InputError, Interrupted
-from shardlearn.core.events import ColumnsIgnored, FitFinished, FitStarted, RowsDropped, SolverChosen
+from shardlearn.core.events import ColumnsIgnored, Emit, FitFinished, FitStarted, RowsDropped, SolverChosen
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.solver import AnySolver, State, Status
 from shardlearn.core.statistic import Statistic
 from shardlearn.data import Laid, Source, lay_out, verify
 from shardlearn.observe import Watch, watch
 from shardlearn.run import run
+from shardlearn.solvers.ahead import ahead
 from shardlearn.solvers.problem import Shape
 from shardlearn.statistics.survey import Findings, Survey
 
 from .bases import BaseEstimator
 from .beside import Beside
 from .names import fitted_names
+from .wary import Wary, once, search
 
 A = TypeVar("A")
 
 
 class Placed(Engine, Protocol):
-    """An engine that knows who said how many workers and how much memory."""
+    """An engine that knows who said how many workers and how much memory, and what that is too little for."""
 
     @property
     def workers_from(self) -> str: ...
     @property
     def memory_from(self) -> str: ...
+    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
+        """Refuse a query for which the memory limit is too small."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoFeatures:
+    """What a survey must know of y and weights alone."""
+
+    file_starts: Sequence[int]
+    n_features: int = 0
 
 
 @dataclass(slots=True)
@@ -47,15 +60,35 @@ class Session:
     watched: Watch
     laid: Laid
     data: Sharded
-    found: Findings | None = None  # by the first pass: rows, dropped rows, the range of y
-    first: Sequence[Any] = ()  # answers of the statistics that rode along on the first pass
+    also: tuple[Statistic[Any], ...] = ()  # exact; they ride along on the first pass
     stopped: bool = False  # by Ctrl-C or on request: the model is that of the last whole round
     attributes: dict[str, Any] = field(default_factory=dict)
+    _seen: tuple[Any, ...] | None = None  # by the first pass
+    _clean: bool = False  # no value is missing or infinite
 
     @property
     def shape(self) -> Shape:
         """What solvers know of the data."""
         return Shape(self.laid.grid, self.laid.n_features, self.laid.sparse)
+
+    @property
+    def found(self) -> Findings:
+        """By the first pass: rows, dropped rows, the range of y."""
+        findings: Findings = self._first_pass()[0]
+        return findings
+
+    @property
+    def first(self) -> tuple[Any, ...]:
+        """The answers of the statistics that rode along on the first pass."""
+        return self._first_pass()[1:]
+
+    def must_fit(self, solver: AnySolver, problem: Any) -> None:
+        """Refuse what the memory limit is too small for, before anything is read."""
+        widest = 0
+        for query in ahead(solver, problem, self.laid.empty()):
+            self.engine.must_fit(self.data, query)
+            widest = max(widest, query.measure.bytes())
+        self.engine.must_fit(self.data, Query(Survey(self.laid), beside=widest))
 
     def fold(self, measure: Statistic[A]) -> A:
         """One statistic of all rows."""
@@ -75,6 +108,11 @@ class Session:
         tol: float | None = None,
     ) -> Any:
         """Run a solver. On Ctrl-C: the state after the last whole round, if there was one."""
+        self.must_fit(solver, problem)
+        if self.also or self.laid.missing == "drop" or self.laid.empty().weight is not None:
+            self._first_pass()
+        y_known = self._seen is not None or self.laid.y_kind != "float64"
+        wary = Wary(solver, self._search, y_known, cleared=self._clean)
         last: list[State] = []
 
         def after(state: State) -> bool:
@@ -83,17 +121,43 @@ class Session:
 
         self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds, goal=tol))
         try:
-            run(solver, problem, {"train": self.data}, self.engine, after=after, emit=self.watched.emit)
+            run(wary, problem, {"train": self.data}, self.engine, after=after, emit=self.watched.emit)
         except KeyboardInterrupt:
             if not last:
                 raise
             self.stopped = True
         self.stopped |= last[0].status is Status.RUNNING
+        if not self.stopped:
+            wary.end(last[0])
+        self._clean |= wary.cleared
         return last[0]
 
     def publish(self, **attributes: Any) -> None:
         """What `fit` learned; None for an attribute that this fit does not have."""
         self.attributes |= attributes
+
+    def _first_pass(self) -> tuple[Any, ...]:
+        """What is wrong with the data, counted: with y and weights alone where they are arrays, else with all of it."""
+        if self._seen is None:
+            laid, emit = self.laid, self.watched.emit
+            if laid.apart is None:
+                answers = self.fold(Beside((Survey(laid), *self.also)))
+                report_dropped(laid, answers[0], emit)
+                verify.check(laid, answers[0])
+                self._clean = True
+            else:
+                measure = Beside((Survey(NoFeatures(laid.file_starts)), *self.also))
+                answers = once(self.engine, laid.apart, Query(measure), emit)
+                try:
+                    verify.check(laid, answers[0])
+                except InputError:
+                    self._search()  # what is wrong with X comes first
+                    raise
+            self._seen = answers
+        return self._seen
+
+    def _search(self, beside: int = 0) -> None:
+        search(self.engine, self.laid, self.watched.emit, beside)
 
 
 @contextmanager
@@ -120,9 +184,9 @@ def fitting(
     engine = engines.current()
     try:
         with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
-            session = Session(name, engine, watched, laid, data)
+            session = Session(name, engine, watched, laid, data, tuple(also))
             try:
-                check(session, also)
+                announce(session)
                 yield session
             finally:
                 engine.close(session.data)
@@ -147,8 +211,8 @@ def opened(engine: Engine, X: Any, y: Any, weight: Any, watched: Watch) -> Itera
             laid.source.close()
 
 
-def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
-    """The first pass: exact counts of what is wrong with the data, so the error is the same for any workers."""
+def announce(session: Session) -> None:
+    """Say what is fitted, on what."""
     laid, engine, emit = session.laid, session.engine, session.watched.emit
     emit(
         FitStarted(
@@ -166,12 +230,13 @@ def check(session: Session, also: Sequence[Statistic[Any]]) -> None:
     )
     if laid.ignored:
         emit(ColumnsIgnored(laid.ignored))
-    found, *session.first = session.fold(Beside((Survey(laid), *also)))
+
+
+def report_dropped(laid: Laid, found: Findings, emit: Emit) -> None:
+    """Say how many rows are left out, and for which columns."""
     if found.dropped:
         by = zip(laid.columns, found.dropped_by.tolist(), strict=True)
         emit(RowsDropped(found.dropped, {name: count for name, count in by if count}))
-    verify.check(laid, found)
-    session.found = found
 
 
 def is_fitted_name(name: str) -> bool:
