@@ -28,10 +28,9 @@ from .frame import centered, shifted
 from .metric import unsteady
 from .normal_equations import System, nonnegative, shortest, size, solved, system
 from .overflow import finite
-from .problem import LeastSquares
+from .problem import RUNS, LeastSquares
 from .small_directions import cuts, inside, large, none_small, outside
 
-RUNS = 256
 WELL_CONDITIONED = 1e4  # up to here normal equations leave an error below 1e-10 kappa
 FAR = 1e3  # squared distance of the pivot from the mean, in variances, that costs three digits
 ENOUGH = 1e-13

@@ -26,7 +26,7 @@ from .hessian import hessian
 from .lbfgs import Lbfgs, LbfgsState, begin, first_block
 from .linesearch import ARMIJO, ROUNDING, Progress
 from .preconditioned_lbfgs import PreconditionedLbfgs
-from .problem import Glm, Start
+from .problem import RUNS, Glm, Start
 
 IDLE = 5  # steps without progress that mean rounding
 SHRINKS = 3  # rounds in which no share of the step was short enough
@@ -93,7 +93,7 @@ class NewtonCholesky:
         if state.step is not None:
             dW, db, _ = placed(problem, state.center, state.step)
             step = dW, db
-        return Query(Curvature(problem.loss, *placed(problem, state.center, point), step=step))
+        return Query(Curvature(problem.loss, *placed(problem, state.center, point), step=step), runs=RUNS)
 
     def tell(self, problem: Glm, state: NewtonState, answer: Answer, /) -> NewtonState:
         state = replace(state, rounds=state.rounds + 1)

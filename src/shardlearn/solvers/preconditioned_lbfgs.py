@@ -38,10 +38,9 @@ from .lbfgs import (
     sampled,
 )
 from .metric import factored, unsteady
-from .problem import Glm, Start
+from .problem import RUNS, Glm, Start
 from .sampled_start import ROUNDS, begun, sample_ids, sample_size
 
-RUNS = 64
 PATIENCE, PATIENCE_AGAIN = 10, 6  # evaluations before the metric is made again, and once more
 SHARP_ROWS = 16_384
 WIDEST_SHARPENED = 4096  # coefficients of all outputs up to which the metric is made again

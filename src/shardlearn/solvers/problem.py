@@ -10,6 +10,8 @@ from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Floats
 from shardlearn.losses.loss import Loss
 
+RUNS = 64  # partial sums of second moments: with one a block, making and adding them would cost more than filling them
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
