@@ -5,6 +5,7 @@
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
+#include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
 
 #define SL_TEXT_OF(x) #x
@@ -41,6 +42,8 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::distinct,
     isa::encode,
     isa::philox,
+    isa::pack<double>,
+    isa::pack<float>,
     isa::peak_flops,
     isa::peak_read,
 };

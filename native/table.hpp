@@ -56,6 +56,30 @@ struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
 };
 
+// What a packed column's values are, and how they become numbers; the codes of data/packing.py.
+enum class Code : std::int32_t {
+    F64 = 0, F32 = 1, I8 = 2, I16 = 3, I32 = 4, I64 = 5, U8 = 6, U16 = 7, U32 = 8, U64 = 9, BOOL = 10, DECIMAL = 11,
+    NOTHING = 12, PARTS32 = 13, PARTS64 = 14,
+};
+
+struct PackColumn {
+    Code code;
+    std::int64_t argument;      // DECIMAL: the scale; PARTS: units in a second
+    const void* values;         // as Arrow lays them out; bits for BOOL
+    const std::uint8_t* valid;  // a bit for each value, or null where none is missing
+    std::int64_t first;         // position of the first row, in values and bits
+};
+
+struct PackCounts {  // of a column
+    std::int64_t missing, infinite, large;  // large: integers beyond 2**53
+};
+
+struct PackRows {
+    std::int64_t n, p, stride;  // rows, columns, and entries from one row to the next
+    PackCounts* counts;         // (p,), added to
+    bool* holes;                // (n,): set for rows with a missing value; or null
+};
+
 struct Table {
     const char* name;
     void (*elementwise)(Function, const double* x, double* out, std::int64_t n);
@@ -83,6 +107,8 @@ struct Table {
     void (*encode)(const std::int64_t* y, std::int64_t n, const std::int64_t* classes, std::int64_t k, double* codes);
     void (*philox)(std::uint64_t seed, std::uint32_t purpose, const std::int64_t* ids, std::int64_t n,
                    std::uint32_t stream, std::uint32_t draw_block, std::uint32_t* out);
+    void (*pack64)(const PackColumn*, const PackRows&, double* out);
+    void (*pack32)(const PackColumn*, const PackRows&, float* out);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

@@ -253,6 +253,7 @@ def pack_rows(
     out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order="C", device="cpu")],
     row: int,
     counts: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+    holes: Annotated[NDArray[numpy.bool_], dict(shape=(None,), order="C", device="cpu")] | None = None,
 ) -> None: ...
 @overload
 def pack_rows(
@@ -263,6 +264,7 @@ def pack_rows(
     out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order="C", device="cpu")],
     row: int,
     counts: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order="C", device="cpu")],
+    holes: Annotated[NDArray[numpy.bool_], dict(shape=(None,), order="C", device="cpu")] | None = None,
 ) -> None:
     """
     Rows start to stop of an exported record batch into the rows of `out` from `row` on

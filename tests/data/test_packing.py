@@ -23,7 +23,7 @@ def pack(batch: Any, positions: Sequence[int] | None = None, dtype: str = "f8") 
     chosen = range(batch.num_columns) if positions is None else positions
     pack = packer(batch.schema, chosen)
     out = np.full((batch.num_rows, len(chosen)), 7, dtype)
-    return out, pack.rows(pack.export(batch), 0, batch.num_rows, out, 0)
+    return out, pack.rows(pack.export(batch), range(batch.num_rows), out)
 
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
@@ -47,7 +47,7 @@ def test_primitive_types(type_: Any, dtype: str, nulls: bool) -> None:
 
 
 @pytest.mark.parametrize("p", [1, 7, 8, 9, 17])
-@pytest.mark.parametrize("n", [0, 1, 127, 128, 129, 1000])
+@pytest.mark.parametrize("n", [0, 1, 8, 63, 64, 65, 129, 1000])
 def test_shapes(n: int, p: int) -> None:
     X = rng.standard_normal((n, p))
     batch = pa.record_batch([pa.array(X[:, j]) for j in range(p)], names=[f"c{j}" for j in range(p)])
@@ -55,6 +55,9 @@ def test_shapes(n: int, p: int) -> None:
     assert np.array_equal(out, X)
     out, _ = pack(batch, list(range(p))[::-1], "f4")
     assert np.array_equal(out, X[:, ::-1].astype("f4"))
+    single = pa.record_batch([pa.array(X[:, j].astype("f4")) for j in range(p)], names=[f"c{j}" for j in range(p)])
+    assert np.array_equal(pack(single, dtype="f4")[0], X.astype("f4"))
+    assert np.array_equal(pack(single)[0], X.astype("f4"))
 
 
 def test_missing_infinite_and_large_are_counted() -> None:
@@ -65,6 +68,38 @@ def test_missing_infinite_and_large_are_counted() -> None:
     assert counts[:, INFINITE].tolist() == [2, 0, 0]
     assert counts[:, LARGE].tolist() == [0, 2, 2]
     assert out[0].tolist() == [1.0, 2.0**53, 2.0**53]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("where", [0, 7, 63, 64, 130, 199])
+def test_one_odd_value_is_found_wherever_it_lies(where: int, dtype: str) -> None:
+    for j in (0, 7, 8, 10):
+        for odd, counted in ((np.nan, MISSING), (np.inf, INFINITE), (-np.inf, INFINITE), (None, MISSING)):
+            columns = [pa.array(np.arange(200, dtype=dtype)) for _ in range(11)]
+            mask = np.arange(200) == where if odd is None else None
+            values = np.arange(200, dtype=dtype)
+            values[where] = 5 if odd is None else odd
+            columns[j] = pa.array(values, mask=mask)
+            _, counts = pack(pa.record_batch(columns, [f"c{i}" for i in range(11)]), dtype=dtype)
+            assert np.argwhere(counts).tolist() == [[j, counted]]
+            assert counts[j, counted] == 1
+
+
+def test_rows_with_a_missing_value_are_marked() -> None:
+    mask = rng.random((3, 300)) < 0.05
+    columns = [
+        pa.array(np.arange(300), mask=mask[0]),
+        pa.array(np.where(mask[1], np.nan, 1.0)),
+        pa.array([True] * 300, mask=mask[2]),
+        pa.array(np.full(300, np.inf)),
+    ]
+    batch = pa.record_batch(columns, list("abcd"))
+    pack_, out, holes = packer(batch.schema, range(4)), np.empty((200, 4)), np.zeros(200, np.bool_)
+    holes[:10] = True  # of a batch before
+    pack_.rows(pack_.export(batch), range(45, 235), out, 10, holes)
+    assert holes.tolist() == [True] * 10 + mask[:, 45:235].any(axis=0).tolist()
+    with pytest.raises(IndexError):
+        pack_.rows(pack_.export(batch), range(190), out, 10, holes[:199])
 
 
 def test_what_lies_under_nulls_counts_for_nothing() -> None:
@@ -138,7 +173,7 @@ def test_rows_go_where_they_are_told() -> None:
     batch = pa.record_batch([pa.array(np.arange(100.0)), pa.array(np.arange(100))], ["a", "b"])
     pack_ = packer(batch.schema, [1, 0])
     out = np.full((10, 2), -1.0)
-    counts = pack_.rows(pack_.export(batch), 40, 45, out, 3)
+    counts = pack_.rows(pack_.export(batch), range(40, 45), out, 3)
     assert out.tolist() == [[-1, -1]] * 3 + [[i, i] for i in range(40, 45)] + [[-1, -1]] * 2
     assert not counts.any()
 
@@ -149,13 +184,13 @@ def test_what_does_not_fit_is_refused() -> None:
     exported, out = pack_.export(batch), np.zeros((2, 1))
     for start, stop, row in ((0, 3, 0), (-1, 1, 0), (2, 1, 0), (0, 2, 1), (0, 1, -1)):
         with pytest.raises(IndexError):
-            pack_.rows(exported, start, stop, out, row)
+            pack_.rows(exported, range(start, stop), out, row)
     with pytest.raises(TypeError):
-        pack_.rows(exported, 0, 1, np.zeros((2, 1), np.int64), 0)
+        pack_.rows(exported, range(1), np.zeros((2, 1), np.int64))
     with pytest.raises(IndexError):
         _native.pack_rows(exported, _native.PackColumns([3], [0], [0]), 0, 1, out, 0, np.zeros((1, 3), np.int64))
     for which, codes, arguments in (([0], [0, 1], [0]), ([0], [99], [0])):
         with pytest.raises(ValueError, match=r"lists|code"):
             _native.PackColumns(which, codes, arguments)
     with pytest.raises(ValueError, match="PyCapsule"):
-        pack_.rows(object(), 0, 1, out, 0)
+        pack_.rows(object(), range(1), out)

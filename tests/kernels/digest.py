@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from shardlearn import kernels
 from shardlearn.core.matrix import Csr, Floats, Matrix
+from shardlearn.data.packing import packer
 
 ROWS = (0, 1, 63, 257, 4097)
 COLUMNS = (1, 3, 17, 50, 400)
@@ -132,8 +134,33 @@ def add_integers(hashes: Hashes) -> None:
         hashes.add("encode_i64", kernels.encode_i64(y, found[0][1:].copy()))
 
 
+def add_packing(hashes: Hashes) -> None:
+    rng, n = np.random.default_rng(4), 1003
+    odd = numbers(rng, n) * 10.0 ** rng.integers(-320, 300, n)
+    odd[::50], odd[7::90], odd[9::90] = np.nan, np.inf, -np.inf
+    whole = rng.integers(-(2**62), 2**62, n) >> rng.integers(0, 62, n)
+    with np.errstate(over="ignore"):
+        arrays = [
+            odd,
+            odd.astype("f4"),
+            whole,
+            *(whole.astype(code) for code in ("i1", "i2", "i4", "u1", "u2", "u4", "u8")),
+        ]
+    arrays += [whole > 0, whole.astype("m8[us]"), whole.astype("i4").astype("m8[s]")]
+    columns = [pa.array(a, mask=mask) for a in arrays for mask in (None, rng.random(n) < 0.1, np.arange(n) % 7 > 0)]
+    columns += [pa.array(whole).cast(pa.decimal128(38, 0)).cast(pa.decimal128(38, 9)), pa.nulls(n)]
+    batch = pa.record_batch(columns, [str(j) for j in range(len(columns))])
+    for piece in (batch, batch.slice(5, 100), batch.slice(64, 64), batch.slice(999)):
+        for width in (1, 3, 8, len(columns)):
+            for dtype in ("f4", "f8"):
+                pack, holes = packer(batch.schema, range(width)), np.zeros(len(piece), np.bool_)
+                out = np.empty((len(piece), width), dtype)
+                hashes.add("pack", pack.rows(pack.export(piece), range(len(piece)), out, 0, holes), out, holes)
+
+
 def digest() -> dict[str, str]:
     hashes = Hashes()
+    add_packing(hashes)
     add_elementwise(hashes)
     add_algebra(hashes)
     add_integers(hashes)

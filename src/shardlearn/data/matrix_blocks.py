@@ -11,7 +11,7 @@ from shardlearn.core.block import Block, Dropped
 from shardlearn.core.engine import Footprint
 from shardlearn.core.events import Emit
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, slice_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, slice_rows
 
 from .arrays import MatrixSource, packed
 
@@ -59,22 +59,22 @@ class MatrixBlocks:
         return self.source.stamp()
 
 
-def missing_entries(block: Block) -> tuple[Array, Ints]:
-    """Which rows have a missing value, and in how many rows each column has one: features, then y, then weight."""
-    counts: list[Ints] = []
-    rows: Array
-    holes: Array
-    X = block.X
+def missing_features(X: Matrix) -> tuple[Array, Ints]:
+    """Which rows have a missing value, and in how many rows each column has one."""
+    rows = np.zeros(X.shape[0], np.bool_)
     if isinstance(X, Csr):
         at = np.flatnonzero(np.isnan(X.data[X.indptr[0] : X.indptr[-1]])) + X.indptr[0]
-        rows = np.zeros(block.n, np.bool_)
         rows[np.searchsorted(X.indptr, at, side="right") - 1] = True
-        counts.append(np.bincount(X.indices[at], minlength=X.n_columns).astype(np.int64))
-    else:
-        entries = np.flatnonzero(np.isnan(X))  # few: cheaper than reductions along short rows
-        rows = np.zeros(block.n, np.bool_)
-        rows[entries // block.p] = True
-        counts.append(np.bincount(entries % block.p, minlength=block.p).astype(np.int64))
+        return rows, np.bincount(X.indices[at], minlength=X.n_columns).astype(np.int64)
+    entries = np.flatnonzero(np.isnan(X))  # few: cheaper than reductions along short rows
+    rows[entries // X.shape[1]] = True
+    return rows, np.bincount(entries % X.shape[1], minlength=X.shape[1]).astype(np.int64)
+
+
+def missing_entries(block: Block, features: tuple[Array, Ints]) -> tuple[Array, Ints]:
+    """The same of all columns: the features, of which it is known, then y, then weight."""
+    rows, counts = features[0], [features[1]]
+    holes: Array
     for column in (block.y, block.weight):
         if column is not None:
             holes = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), np.bool_)
@@ -84,9 +84,12 @@ def missing_entries(block: Block) -> tuple[Array, Ints]:
     return rows, np.concatenate(counts)
 
 
-def without_missing(block: Block, nulls: Array | None = None) -> Block:
-    """The block without its rows that have a missing value or a null label; infinite values stay, and are refused."""
-    rows, counts = missing_entries(block)
+def without_missing(block: Block, nulls: Array | None = None, features: tuple[Array, Ints] | None = None) -> Block:
+    """The block without its rows that have a missing value or a null label; infinite values stay, and are refused.
+
+    `features`: what `missing_features` says of them, where it is known.
+    """
+    rows, counts = missing_entries(block, features or missing_features(block.X))
     if nulls is not None:
         rows = np.logical_or(rows, nulls)
         counts[block.p] += np.count_nonzero(nulls)

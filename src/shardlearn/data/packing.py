@@ -66,10 +66,13 @@ class Packer:
     native: Any  # _native.PackColumns
     width: int
 
-    def rows(self, exported: Any, start: int, stop: int, out: Array, row: int) -> Ints:
-        """Rows of an exported batch into `out` from `row` on; missing, infinite and large counts, (p, 3)."""
+    def rows(self, exported: Any, span: range, out: Array, row: int = 0, holes: Array | None = None) -> Ints:
+        """Rows of an exported batch into `out` from `row` on; missing, infinite and large counts, (p, 3).
+
+        In `holes`, (n,) bools, those of rows with a missing value are set.
+        """
         counts = np.zeros((self.width, 3), np.int64)
-        _native.pack_rows(exported, self.native, start, stop, out, row, counts)
+        _native.pack_rows(exported, self.native, span.start, span.stop, out, row, counts, holes)
         return counts
 
     def export(self, batch: Any) -> Any:

@@ -147,7 +147,7 @@ def _write(source: Source, names: Sequence[str], like: Array, path: str, stop: E
                 pack = packer(schema, range(len(names)))
             assert pack is not None
             rows = np.empty_like(like, shape=(batch.num_rows, len(names)))
-            if pack.rows(pack.export(batch), 0, batch.num_rows, rows, 0)[:, LARGE].any():
+            if pack.rows(pack.export(batch), range(batch.num_rows), rows)[:, LARGE].any():
                 raise scan.large_integers(source, names)
             writer.write(rows.data.cast("B"))
     finally:

@@ -146,10 +146,12 @@ class Filling:
     filled: int = 0
     X: Array = field(init=False)
     counts: Ints = field(init=False)
+    holes: Array | None = field(init=False)  # rows with a missing feature, where such rows are dropped
     y: list[tuple[Array, Array | None]] = field(default_factory=list)
     weight: list[Floats] = field(default_factory=list)
     kept: dict[str, list[Array]] = field(default_factory=dict)
     features: Packer = field(init=False)
+    numbers: dict[str, Packer] = field(init=False)  # of the target and the weight, one column each
     positions: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -166,6 +168,10 @@ class Filling:
     def _pack_by(self, schema: Any) -> None:
         self.positions = {name: i for i, name in enumerate(schema.names)}
         self.features = packer(schema, [self.positions[column.name] for column in self.blocks.packed])
+        roles, kind = self.blocks.roles, self.blocks.y_kind
+        columns = [roles.target if kind == "float64" else None, roles.weight]
+        names = [column.name for column in columns if column is not None]
+        self.numbers = {name: packer(schema, [self.positions[name]]) for name in names}
 
     def _begin(self) -> None:
         start, stop = self.blocks.grid.span(self.number)
@@ -175,6 +181,7 @@ class Filling:
         else:
             self.X = np.empty((max(stop - start, 0), len(self.blocks.roles.features)), self.blocks.roles.dtype)
         self.counts = np.zeros((len(self.blocks.packed), 3), np.int64)
+        self.holes = np.zeros(len(self.X), np.bool_) if self.blocks.drop and strips is None else None
         self.filled = 0
         self.y, self.weight, self.kept = [], [], {name: [] for name in self.blocks.roles.keep}
 
@@ -190,9 +197,9 @@ class Filling:
             if n == 0:
                 raise refusals.changed(self.blocks.source.label, "more rows than before")
             if self.blocks.packed:
-                self.counts += self.features.rows(exported, at, at + n, self.X, self.filled)
+                self.counts += self.features.rows(exported, range(at, at + n), self.X, self.filled, self.holes)
             if self.beside:
-                self._take_labels(batch.slice(at, n))
+                self._take_labels(batch, exported, range(at, at + n))
             self.filled, at = self.filled + n, at + n
             if self.filled == len(self.X):
                 block = self._finish()
@@ -214,24 +221,25 @@ class Filling:
             self._begin()
             emit(Timed("read", time.perf_counter() - began, self.X.nbytes))
 
-    def _take_labels(self, rows: Any) -> None:
+    def _take_labels(self, batch: Any, exported: Any, span: range) -> None:
         roles, kind = self.blocks.roles, self.blocks.y_kind
-        if roles.target is not None and kind is not None:
-            if kind == "float64":
-                self.y.append((self._numbers(rows, roles.target.name), None))
-            else:
-                self.y.append(labels.values_of(rows.column(self.positions[roles.target.name]), kind))
-        if roles.weight is not None:
-            self.weight.append(self._numbers(rows, roles.weight.name))
-        for name, parts in self.kept.items():
-            parts.append(labels.kept(rows.column(self.positions[name])))
 
-    def _numbers(self, rows: Any, name: str) -> Floats:
-        one = packer(rows.schema, [self.positions[name]])
-        out = np.empty((rows.num_rows, 1))
-        if one.rows(one.export(rows), 0, rows.num_rows, out, 0)[0, LARGE]:
-            raise scan.large_integers(self.blocks.source, [name])
-        return out[:, 0]
+        def rows(name: str) -> Any:
+            return batch.column(self.positions[name]).slice(span.start, len(span))
+
+        def numbers(name: str) -> Floats:
+            one, out = self.numbers[name], np.empty((len(span), 1))
+            if one.rows(one.export(batch) if one.casts else exported, span, out)[0, LARGE]:
+                raise scan.large_integers(self.blocks.source, [name])
+            return out[:, 0]
+
+        if roles.target is not None and kind is not None:
+            name = roles.target.name
+            self.y.append((numbers(name), None) if kind == "float64" else labels.values_of(rows(name), kind))
+        if roles.weight is not None:
+            self.weight.append(numbers(roles.weight.name))
+        for name, parts in self.kept.items():
+            parts.append(labels.kept(rows(name)))
 
     def _finish(self) -> Block:
         blocks = self.blocks
@@ -250,8 +258,10 @@ class Filling:
             if nulls is not None and blocks.roles.target is not None:
                 raise scan.missing_labels(blocks.source, blocks.roles.target.name)
             return block
-        clean = not self.counts[:, MISSING].any() and nulls is None and self.strips is None
-        return block if clean and y is None and weight is None else without_missing(block, nulls)
+        missing = self.counts[:, MISSING]
+        if self.holes is not None and not missing.any() and nulls is None and y is None and weight is None:
+            return block
+        return without_missing(block, nulls, None if self.holes is None else (self.holes, missing))
 
     def _labels(self, here: slice) -> tuple[Array | None, Array | None]:
         if self.blocks.y is not None:
