@@ -32,7 +32,7 @@ ABOUT: Mapping[str, str] = {
     "engine": 'who computes: "threads", "threads:4" or "serial" (default: threads)',
     "workers": "number of threads (default: the CPUs that this process may use)",
     "memory": 'bytes that a fit may add, as "200MB", "1GB", "1GiB" (default: half of what is free)',
-    "cache": "folder for unpacked one-shot sources (default: ~/.cache/shardlearn)",
+    "cache": "folder for what is unpacked and removed after use (default: ~/.cache/shardlearn)",
     "progress": "0: no progress lines (default: 1)",
     "simd": 'instruction set of the kernels: "avx512", "avx2" or "scalar" (default: the best there is; same bits)',
 }
@@ -105,7 +105,7 @@ def progress() -> bool:
 
 
 def cache_folder() -> Path | None:
-    """Where one-shot sources are unpacked; None: the user's cache folder."""
+    """Where data is unpacked; None: the user's cache folder."""
     value = setting("cache").value
     return None if value is None else Path(value)
 

@@ -161,7 +161,7 @@ def test_ragged_rows_are_counted(tmp_path: Path) -> None:
         read(write(tmp_path, "a,b\n1,2\n3\n4,5,secret\n"))
     assert str(caught.value) == (
         f"Can't read {tmp_path}/t.csv: rows with another number of fields than the header\n"
-        f"  where : {tmp_path}/t.csv, row 1 (2 such rows)\n"
+        f"  where : {tmp_path}/t.csv, row 1, counting from 0 (2 such rows)\n"
         "  found : 1 field\n"
         "  needed: 2 fields\n"
         "  fix   : mend the row; a field that holds the separator must be quoted"

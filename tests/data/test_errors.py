@@ -19,7 +19,7 @@ from tests.data.rows import blocks, features, surveyed
 
 from shardlearn.core.errors import InputError, ShardlearnError
 from shardlearn.core.tree import Counter, Tree
-from shardlearn.data import Spec, lay_out, read, verify
+from shardlearn.data import Spec, inspect, lay_out, read, verify
 from shardlearn.data.files import why
 from shardlearn.statistics.survey import Survey
 
@@ -58,8 +58,8 @@ MAKERS: dict[str, Maker] = {
     "csv": as_csv,
 }
 DROP_FIX = (
-    'missing="drop" (--missing drop) leaves such rows out, or fill them, or leave out the columns '
-    "(columns=, --drop-columns)"
+    'shardlearn.read(..., missing="drop") or --missing drop leaves such rows out, or fill them, or leave out the '
+    "columns (drop_columns=, --drop-columns)"
 )
 
 
@@ -71,7 +71,7 @@ def test_missing_values(maker: str, tmp_path: Path) -> None:
     file = "" if maker not in ("parquet", "csv") else f"{data}, "
     assert caught.value.headline == (
         "shardlearn.InputError [SL2103]: Input X contains NaN.\n"
-        f'  where : {file}column "c3"; first at row 9,000 (2 rows)\n'
+        f'  where : {file}column "c3"; first at row 9,000 (2 rows), counting from 0\n'
         f'          {file}column "c5"; first at row 7 (2 rows)\n'
         "  found : 4 missing values in 2 columns\n"
         "  needed: finite numbers in all columns\n"
@@ -132,9 +132,27 @@ def test_strings_where_numbers_are_needed(maker: str, tmp_path: Path) -> None:
         lay_out(data, "y")
     assert caught.value.first == 'could not convert string to float: columns "c1", "c2"'
     assert caught.value.code == "SL2105"
-    assert caught.value.found == "2 of kind string"
+    assert caught.value.found == "2 columns of kind string"
     assert "secret" not in str(caught.value)
     assert lay_out(data, "y", spec=Spec(drop_columns=["c1", "c2"])).n_features == P - 1
+
+
+def test_text_far_down_in_a_column_of_numbers_is_placed(tmp_path: Path) -> None:
+    rows = [f"{i},{i}.5,word" for i in range(N)]
+    rows[15_000] = "secret,1,word"
+    rows[3] = ",1,word"
+    (tmp_path / "t.csv").write_text("\n".join(["c1,c2,c3", *rows]) + "\n")
+    late = f'"c1" holds numbers up to {tmp_path}/t.csv, row 15,000, counting from 0'
+    with pytest.raises(InputError) as caught:
+        lay_out(read(tmp_path / "t.csv", drop_columns=["c3"]))
+    assert caught.value.found == f"1 column of kind string; {late}"
+    assert caught.value.fix.endswith('shardlearn.read(..., drop_columns=["c1"]) or --drop-columns c1')
+    assert "secret" not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        lay_out(read(tmp_path / "t.csv", columns=["c3", "c2"]))
+    assert caught.value.found == "1 column of kind string"
+    (reason,) = inspect(read(tmp_path / "t.csv")).reasons
+    assert reason.where == f"c1, c3\n{late}"
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -160,7 +178,7 @@ def test_integers_beyond_what_float64_holds(maker: str, value: int, tmp_path: Pa
         surveyed(data, "y")
     assert caught.value.first == "Input X contains an integer beyond 2**53, which float64 does not hold exactly."
     assert caught.value.code == "SL2108"
-    assert caught.value.where.endswith('column "c4"; first at row 8,192 (2 rows)')
+    assert caught.value.where.endswith('column "c4"; first at row 8,192 (2 rows), counting from 0')
     assert caught.value.found == "1 column with such values"
     assert str(abs(value)) not in str(caught.value)
     with pytest.raises(InputError, match="beyond"):
@@ -181,7 +199,10 @@ def test_counts_over_files(tmp_path: Path) -> None:
         pq.write_table(whole.slice(5000 * number, 5000), tmp_path / f"{number}.parquet")
     with pytest.raises(InputError) as caught:
         surveyed(tmp_path, "y")
-    assert caught.value.where == f'{tmp_path}/0.parquet, column "c3"; first at row 100 (4 rows in 3 files)'
+    assert (
+        caught.value.where
+        == f'{tmp_path}/0.parquet, column "c3"; first at row 100 (4 rows in 3 files), counting from 0'
+    )
 
 
 def test_five_places_and_how_many_more() -> None:
@@ -189,6 +210,7 @@ def test_five_places_and_how_many_more() -> None:
         surveyed(table(**{f"c{j}": holes([j]) for j in range(9)}), "y")
     assert caught.value.where.count("first at row") == 5
     assert caught.value.where.endswith("and 4 more columns")
+    assert caught.value.where.count("counting from 0") == 1
     assert caught.value.found == "9 missing values in 9 columns"
 
 
@@ -321,7 +343,7 @@ def test_drift(tmp_path: Path) -> None:
             f"  where : {tmp_path}/1.parquet and {tmp_path}/2.parquet\n"
             f"  found : {first}, {second}\n"
             "  needed: one kind of values in all files\n"
-            '  fix   : mend the file, or leave the column out (columns=, --drop-columns "b")'
+            '  fix   : mend the file, or leave the column out (drop_columns=, --drop-columns "b")'
         )
         assert features(lay_out(read(tmp_path, columns=["a"]))).tolist() == [[1], [1]]
     pq.write_table(pa.table({"a": [1.0], "b": [2.0], "c": [3.0]}), tmp_path / "2.parquet")

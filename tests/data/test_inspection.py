@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -70,6 +71,21 @@ def test_every_reason_at_once(tmp_path: Path) -> None:
     again = inspect(mended, "y")
     assert again.reasons == ()
     assert {c.name: c.missing for c in again.columns}["holes"] == 1
+
+
+def test_the_index_of_pandas_is_no_feature(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "y": [1, 0, 1, 0]})
+    frame.iloc[[3, 0, 1]].to_parquet(tmp_path / "1.parquet")  # pandas writes __index_level_0__ here
+    frame.to_parquet(tmp_path / "2.parquet")  # and not here
+    assert list(read(tmp_path / "1.parquet").schema.names) == ["a", "y", "__index_level_0__"]
+    for data in (tmp_path / "1.parquet", tmp_path):
+        laid = lay_out(data, "y")
+        assert laid.names == ("a",)
+        found = inspect(read(data), "y")
+        assert found.reasons == ()
+    assert "__index_level_0__" in lay_out(tmp_path / "1.parquet", "y").ignored
+    asked = read(tmp_path / "1.parquet", columns=["__index_level_0__"])
+    assert lay_out(asked, "y").names == ("__index_level_0__",)
 
 
 def test_drift_and_duplicates(tmp_path: Path) -> None:

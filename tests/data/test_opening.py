@@ -46,6 +46,18 @@ def test_what_can_not_be_opened(make: Any, words: str, kind: type[Exception], tm
     assert isinstance(caught.value, InputError | InputTypeError)
 
 
+def test_a_name_that_is_nearly_right(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1.0]}), tmp_path / "flights.parquet")
+    for wrong, fix in (
+        ("flihgts.parquet", f"did you mean {tmp_path}/flights.parquet?"),
+        ("x.parquet", "check the path; where it is relative, it starts at the working directory"),
+        ("nowhere/flights.parquet", "check the path; where it is relative, it starts at the working directory"),
+    ):
+        with pytest.raises(InputError, match="No data found") as caught:
+            read(tmp_path / wrong)
+        assert caught.value.fix == fix
+
+
 def test_formats(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"Can't tell the format(.|\n)*format="):
@@ -53,8 +65,9 @@ def test_formats(tmp_path: Path) -> None:
     assert features(lay_out(read(tmp_path / "data", format="csv"))).tolist() == [[1, 2]]
     (tmp_path / "a.csv").write_text("a\n1\n")
     pq.write_table(pa.table({"a": [1.0]}), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match="Files of several formats: csv, parquet"):
+    with pytest.raises(InputError, match="Files of several formats: csv, parquet") as caught:
         read(tmp_path)
+    assert caught.value.where == f"{tmp_path}/a.csv, {tmp_path}/b.parquet"
     assert read(f"{tmp_path}/*.csv").count() == 1
 
 

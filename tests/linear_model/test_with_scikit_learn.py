@@ -144,7 +144,7 @@ def test_a_path_goes_through_a_pipeline_of_one_and_not_through_model_selection(t
         lambda: len(source),
     ):
         with pytest.raises(
-            TypeError, match=r"can't split data that is not in memory\. Use shardlearn\.model_selection"
+            TypeError, match=r"can't split data that is not in memory\. `shardlearn fit --holdout 0\.1`"
         ):
             refused()
     model = LogisticRegression().fit(source, "y")

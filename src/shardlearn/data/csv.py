@@ -18,7 +18,7 @@ from shardlearn.core.errors import ShardlearnError
 from shardlearn.core.grid import dense_block_rows
 from shardlearn.core.matrix import Ints
 
-from . import cache, refusals
+from . import cache, refusals, scan
 from .drift import one_schema
 from .files import File, open_input, stat, why
 from .schema import HUGE, Column, Kind, Schema
@@ -86,6 +86,9 @@ class CsvSource(Source):
         if self.room is None:
             return ()
         return (f"unpacked {self.name} to {self.room.path} ({cache.gigabytes(total)}), removed after use",)
+
+    def late_text(self, column: str, /) -> str:
+        return scan.first_text(self, column)
 
     def close(self) -> None:
         if self.room is not None:

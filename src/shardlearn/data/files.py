@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import glob
 import os
@@ -138,10 +139,20 @@ def _find_local(text: str) -> tuple[File, ...]:
     elif MAGIC.search(text):
         found = [path for path in glob.glob(text, recursive=True) if os.path.isfile(path)]
     else:
-        raise refusals.no_files(text, "no such file or folder")
+        raise refusals.no_files(text, "no such file or folder", _alike(text))
     if not found:
         raise refusals.no_files(text)
     return tuple(stat(path) for path in sorted(found, key=os.fsencode))
+
+
+def _alike(path: str) -> str:
+    """A name beside it that looks like this one, as a question."""
+    folder, name = os.path.split(path)
+    try:
+        close = difflib.get_close_matches(name, os.listdir(folder or "."), 1, 0.8)
+    except OSError:
+        return ""
+    return f"did you mean {os.path.join(folder, close[0])}?" if close else ""
 
 
 def _find_remote(text: str) -> tuple[File, ...]:
@@ -203,12 +214,14 @@ def format_of(files: Sequence[File], asked: str | None) -> str:
             f"Can't tell the format of {unknown[0]} by its ending",
             code="SL2207",
             needed=", ".join(sorted(ENDINGS)),
-            fix='name it: shardlearn.read(path, format="parquet" | "csv" | "svmlight")',
+            fix='name it, as in shardlearn.read(..., format="csv") or --format csv: parquet, csv or svmlight',
         )
-    if len(set(kinds.values())) > 1:
+    first = {str(kind): path for path, kind in reversed(kinds.items())}
+    if len(first) > 1:
         raise InputError(
-            f"Files of several formats: {', '.join(sorted({str(kind) for kind in kinds.values()}))}",
+            f"Files of several formats: {', '.join(sorted(first))}",
             code="SL2207",
+            where=", ".join(path for _, path in sorted(first.items())),
             needed="one format",
             fix="give a glob that takes one of them",
         )

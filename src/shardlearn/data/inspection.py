@@ -15,6 +15,7 @@ from shardlearn.statistics.survey import Bad, Survey
 
 from . import kinds, refusals, scan
 from .layout import Laid, lay_out, merged
+from .roles import hidden
 from .schema import HUGE, Column, Kind
 from .source import Source
 from .spec import Spec
@@ -149,6 +150,8 @@ def _refused(source: Source, aside: tuple[str | None, str | None], spec: Spec) -
     """Columns that can't be features, by kind; and their names."""
     schema = source.schema
     asked = set(schema.names if spec.columns is None else spec.columns)
+    if spec.columns is None:
+        asked = {name for name in asked if not hidden(name, source)}
     features = [c for c in schema.columns if c.name in asked - {*aside, *spec.drop_columns}]
     groups: dict[str, list[Column]] = {}
     for column in features:
@@ -158,13 +161,15 @@ def _refused(source: Source, aside: tuple[str | None, str | None], spec: Spec) -
             groups.setdefault(column.kind.value, []).append(column)
     reasons = []
     for kind, columns in groups.items():
-        text = f"{scan.several(len(columns), 'column')} of kind {kind}: a feature must be a number"
+        text = f"{refusals.several(len(columns), 'column')} of kind {kind}: a feature must be a number"
         code = "SL2108" if kind == HUGE else "SL2105" if kind in ("string", "category") else "SL2106"
         names = [column.name for column in columns]
-        reasons.append(Reason(code, text, _listed(names), _drop(names)))
+        late = filter(None, (source.late_text(name) for name in names[: refusals.SHOWN]))
+        reasons.append(Reason(code, text, "\n".join([_listed(names), *late]), _drop(names)))
     out = [column.name for columns in groups.values() for column in columns]
     for drift in schema.drifts:
-        if drift.column in asked or (spec.columns is None and drift.column not in schema.names):
+        more = spec.columns is None and drift.column not in schema.names and not hidden(drift.column, source)
+        if drift.column in asked or more:
             if drift.column in spec.drop_columns:
                 continue
             error = refusals.drifted(drift)
@@ -255,14 +260,14 @@ def _of_rows(laid: Laid, read: _Read, spec: Spec) -> list[Reason]:
     reasons = []
     places = read.places or {}
     for counts, code, text, flag in (
-        (read.missing, "SL2103", "missing values", "--missing drop"),
-        (read.infinite, "SL2104", "infinite values", ""),
+        (read.missing, "SL2103", "missing value", "--missing drop"),
+        (read.infinite, "SL2104", "infinite value", ""),
     ):
         names = [name for name, count in (counts or {}).items() if count]
         if names and not (code == "SL2103" and spec.missing == "drop"):
             where = scan.lines([places.get(name, f'column "{name}"') for name in names])
             total = sum((counts or {})[name] for name in names)
-            what = f"{total:,} {text} in {scan.several(len(names), 'column')}"
+            what = f"{refusals.several(total, text)} in {refusals.several(len(names), 'column')}"
             features = [name for name in names if name in (laid.names or ())]
             flags = [flag, _drop(features) if features else ""]
             reasons.append(Reason(code, what, where, " or ".join(one for one in flags if one)))

@@ -11,7 +11,7 @@ import pyarrow.types as pt
 
 from .schema import Column, Kind, Schema
 
-DROP = "leave it out: columns=[...] or --drop-columns NAME"
+DROP = "leave it out: shardlearn.read(..., drop_columns=[...]) or --drop-columns NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ BY_KIND = {row.kind: row for row in TABLE}
 # What no Arrow type says, for the same page.
 OTHERS: tuple[tuple[str, str, str], ...] = (
     ("Hive partition columns (key=value folders)", "integer where every value is one, else string", "as that kind"),
+    ("pandas' index without a name (`__index_level_0__`)", "left out", "name it in columns=[...] or --columns"),
     ("the same name twice", "refused (SL2102) where the name is used", "rename it, or name other columns"),
     ("float32 data in CSV and svmlight", "float64: text has no width", 'dtype="float32"'),
     ("integers in one file, floats in another", "float64", ""),

@@ -80,7 +80,9 @@ def open_source(
 def _open_files(data: Any, format: str | None, spec: Spec) -> Source:
     found = files.find(data)
     kind = files.format_of(found, format)
-    name = found[0].shown if len(found) == 1 else f"{found[0].shown} and {len(found) - 1:,} more files"
+    name = found[0].shown
+    if len(found) > 1:
+        name += f" and {refusals.several(len(found) - 1, 'more file')}"
     if kind == "parquet":
         from .parquet import open_parquet
 

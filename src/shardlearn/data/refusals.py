@@ -13,6 +13,7 @@ from shardlearn.core.errors import InputError, InputTypeError, SourceChangedErro
 from .schema import Drift
 
 SHOWN = 5
+FROM_ZERO = ", counting from 0"
 RESHAPE = (
     "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
     "array.reshape(1, -1) if it contains a single sample."
@@ -23,6 +24,11 @@ def listed(names: Sequence[str]) -> str:
     """Up to five names and how many more there are."""
     shown = ", ".join(f'"{name}"' for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} more"
+
+
+def several(count: int, what: str) -> str:
+    """`1 missing value`, `8,412 missing values`."""
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
 def no_rows(shape: tuple[int, int], where: str = "") -> InputError:
@@ -49,7 +55,7 @@ def all_dropped(rows: int) -> InputError:
         code="SL2001",
         found="every row has a missing value",
         needed="at least one row without missing values",
-        fix="leave out the columns that are mostly missing (columns=, --drop-columns), or fill them first",
+        fix="leave out the columns that are mostly missing (drop_columns=, --drop-columns), or fill them first",
     )
 
 
@@ -146,7 +152,7 @@ def unknown_names(missing: Sequence[str], known: Sequence[str], where: str, what
         f"{what[0].upper()}{what[1:]} not found in the data: {listed(missing)}",
         code="SL2101",
         where=where,
-        found=f"{len(known):,} columns: {listed(known)}",
+        found=f"{several(len(known), 'column')}: {listed(known)}",
         needed="names as they stand in the data",
         fix=f"did you mean {', '.join(meant)}?" if meant else "`shardlearn inspect` lists the columns",
     )
@@ -169,17 +175,20 @@ def duplicate_names(names: Sequence[str], where: str) -> InputError:
         code="SL2102",
         where=where,
         needed="each name once, because columns are matched by name",
-        fix="rename them, or name the other columns in columns=",
+        fix="rename them, or name the other columns: shardlearn.read(..., columns=[...]) or --columns",
     )
 
 
-def refused_kind(columns: Sequence[str], kind: str, where: str, fix: str) -> InputError:
+def refused_kind(columns: Sequence[str], kind: str, where: str, fix: str, late: str = "") -> InputError:
+    """Columns that are no numbers; `late`: one of them is, but for a row far down."""
+    if len(columns) <= SHOWN:
+        fix = fix.replace("[...]", f"[{listed(columns)}]").replace("NAME", ",".join(columns))
     first = "could not convert string to float" if kind == "string" else f"Columns of kind {kind} are not numbers"
     return InputError(
         f"{first}: {'column' if len(columns) == 1 else 'columns'} {listed(columns)}",
         code="SL2105" if kind == "string" else "SL2106",
         where=where,
-        found=f"{len(columns):,} of kind {kind}",
+        found=f"{several(len(columns), 'column')} of kind {kind}{late and '; ' + late}",
         needed="numbers",
         fix=fix,
     )
@@ -194,16 +203,17 @@ def drifted(drift: Drift) -> InputError:
         where=f"{first[0]} and {other[0]}",
         found=f"{first[1]} in the first, {other[1]} in the second",
         needed="one kind of values in all files",
-        fix=f'mend the file, or leave the column out (columns=, --drop-columns "{drift.column}")',
+        fix=f'mend the file, or leave the column out (drop_columns=, --drop-columns "{drift.column}")',
     )
 
 
-def no_files(pattern: str, why: str = "no file matches") -> InputError:
+def no_files(pattern: str, why: str = "no file matches", fix: str = "") -> InputError:
     return InputError(
-        f"No data found at {pattern}",
+        f"No data found at {pattern or 'an empty path'}",
         code="SL2201",
         found=why,
         needed="a file, a folder, a glob or a URI of Parquet, CSV or svmlight files",
+        fix=fix or "check the path; where it is relative, it starts at the working directory",
     )
 
 
@@ -227,9 +237,9 @@ def ragged(path: str, row: int, found: int, needed: int, total: int) -> InputErr
     return InputError(
         f"Can't read {path}: rows with another number of fields than the header",
         code="SL2204",
-        where=f"{path}, row {row:,}" + (f" ({total:,} such rows)" if total > 1 else ""),
-        found=f"{found:,} field{'s' if found != 1 else ''}",
-        needed=f"{needed:,} field{'s' if needed != 1 else ''}",
+        where=f"{path}, row {row:,}{FROM_ZERO}" + (f" ({total:,} such rows)" if total > 1 else ""),
+        found=several(found, "field"),
+        needed=several(needed, "field"),
         fix="mend the row; a field that holds the separator must be quoted",
     )
 
@@ -239,7 +249,7 @@ def bad_line(path: str, row: int, found: str, needed: str) -> InputError:
     return InputError(
         f"Can't read {path}: a line is not in svmlight format",
         code="SL2204",
-        where=f"{path}, row {row:,}",
+        where=f"{path}, row {row:,}{FROM_ZERO}",
         found=found,
         needed=needed,
     )

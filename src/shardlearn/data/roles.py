@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from . import kinds, refusals
 from .schema import HUGE, Column, Kind, Schema
 from .source import Source
 from .spec import Spec
+
+INDEX = re.compile(r"__index_level_\d+__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +49,9 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
     aside = [name for name in (target, weight) if name is not None]
     _must_know(aside, schema, where, "column")
     _must_know(spec.keep, schema, where, "columns to keep")
-    names = _feature_names(schema, where, aside, spec)
+    names = _feature_names(source, aside, spec)
     used = {*names, *aside, *spec.keep}
-    _must_agree(schema, used, spec)
+    _must_agree(source, used, spec)
     twice = [name for name in schema.duplicates() if name in used]
     if twice:
         raise refusals.duplicate_names(twice, where)
@@ -56,9 +59,9 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
         raise refusals.no_columns((source.count(), 0), where)
     by_name = schema.by_name()
     features = tuple(by_name[name] for name in names)
-    _must_be_numbers(features, where, "feature")
+    _must_be_numbers(source, features, "feature")
     if weight is not None:
-        _must_be_numbers([by_name[weight]], where, "weight")
+        _must_be_numbers(source, [by_name[weight]], "weight")
     if target is not None:
         _must_be_labels(by_name[target], where)
     return Roles(
@@ -71,7 +74,13 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
     )
 
 
-def _feature_names(schema: Schema, where: str, aside: Sequence[str], spec: Spec) -> list[str]:
+def hidden(name: str, source: Source) -> bool:
+    """Whether a column of files is pandas' index without a name, which pandas itself shows as no column."""
+    return INDEX.fullmatch(name) is not None and not source.in_memory
+
+
+def _feature_names(source: Source, aside: Sequence[str], spec: Spec) -> list[str]:
+    schema, where = source.schema, source.label
     out = {*aside, *spec.drop_columns}
     if spec.fitted is not None:
         _must_know(spec.fitted, schema, where, "features that the model was fitted on")
@@ -84,15 +93,16 @@ def _feature_names(schema: Schema, where: str, aside: Sequence[str], spec: Spec)
         return [name for name in spec.columns if name not in out]
     drifting = {drift.column for drift in schema.drifts}
     _must_know([name for name in spec.drop_columns if name not in drifting], schema, where, "columns to drop")
-    return [name for name in schema.names if name not in out]
+    return [name for name in schema.names if name not in out and not hidden(name, source)]
 
 
-def _must_agree(schema: Schema, used: set[str], spec: Spec) -> None:
+def _must_agree(source: Source, used: set[str], spec: Spec) -> None:
     """Columns that are used must be the same in all files; where all are, no file may have more of them."""
+    schema = source.schema
     everything = spec.columns is None and spec.fitted is None
     for drift in schema.drifts:
         more = drift.column not in schema.names and drift.column not in spec.drop_columns
-        if drift.column in used or (everything and more):
+        if drift.column in used or (everything and more and not hidden(drift.column, source)):
             raise refusals.drifted(drift)
 
 
@@ -103,15 +113,17 @@ def _must_know(names: Sequence[str], schema: Schema, where: str, what: str) -> N
         raise refusals.unknown_names(missing, known, where, what)
 
 
-def _must_be_numbers(columns: Sequence[Column], where: str, role: str) -> None:
+def _must_be_numbers(source: Source, columns: Sequence[Column], role: str) -> None:
+    where = source.label
     for column in columns:
         if column.type == HUGE:
-            fix = "leave it out (columns=, --drop-columns): such numbers are mostly ids"
+            fix = "leave it out (drop_columns=, --drop-columns): such numbers are mostly ids"
             raise refusals.integer_too_large("X", HUGE, fix, f'{where}, column "{column.name}"')
         if column.kind not in kinds.NUMERIC:
             alike = [other.name for other in columns if other.kind is column.kind]
             fix = kinds.BY_KIND[column.kind].fix
-            raise refusals.refused_kind(alike, _kind_word(column.kind), f"{where}, as a {role}", fix)
+            late = next((text for name in alike[: refusals.SHOWN] if (text := source.late_text(name))), "")
+            raise refusals.refused_kind(alike, _kind_word(column.kind), f"{where}, as a {role}", fix, late)
 
 
 def _kind_word(kind: Kind) -> str:

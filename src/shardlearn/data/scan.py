@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shardlearn.core.errors import InputError
 
@@ -15,13 +16,16 @@ from . import refusals
 from .arrays import EXACT
 from .source import Files, Source
 
+DROP_ROWS = 'shardlearn.read(..., missing="drop") or --missing drop leaves such rows out'
+FIRST = "first at row"
+
 
 def place(files: Files, column: str, row: int, rows: int, in_files: int) -> str:
-    """`sales.parquet, column "income"; first at row 1,204,311 (8,412 rows in 3 files)`; rows count from 0 in a file."""
+    """`sales.parquet, column "income"; first at row 1,204,311 (8,412 rows in 3 files)`."""
     at = files.place(row)
     where = f"{at.file}, {column}" if at.file else column
     many = f" in {in_files:,} files" if in_files > 1 else ""
-    return f"{where}; first at row {at.row:,} ({rows:,} row{'s' if rows != 1 else ''}{many})"
+    return f"{where}; {FIRST} {at.row:,} ({rows:,} row{'s' if rows != 1 else ''}{many})"
 
 
 def large_integers(source: Source, columns: Sequence[str]) -> InputError:
@@ -29,8 +33,8 @@ def large_integers(source: Source, columns: Sequence[str]) -> InputError:
     found = find_large(source, columns)
     return refusals.integer_too_large(
         "X",
-        several(len(found), "column") + " with such values",
-        "scale the column, or leave it out (columns=, --drop-columns): such numbers are mostly ids",
+        refusals.several(len(found), "column") + " with such values",
+        "scale the column, or leave it out (drop_columns=, --drop-columns): such numbers are mostly ids",
         lines([words for _, words in found]),
     )
 
@@ -63,23 +67,47 @@ def missing_labels(source: Source, column: str) -> InputError:
     return InputError(
         "Input y contains NaN.",
         code="SL2301",
-        where=place(source.files(), f'column "{column}"', found.first, found.rows, len(found.files)),
-        found=several(found.rows, "missing value"),
+        where=lines([place(source.files(), f'column "{column}"', found.first, found.rows, len(found.files))]),
+        found=refusals.several(found.rows, "missing value"),
         needed="a value of y in every row",
-        fix='missing="drop" (--missing drop) leaves such rows out',
+        fix=DROP_ROWS,
     )
 
 
-def several(count: int, what: str) -> str:
-    """`1 missing value`, `8,412 missing values`."""
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
+def first_text(source: Source, column: str) -> str:
+    """Where a column of text, which held numbers until then, first holds text; "" where it does from its start on."""
+    at, numbers = 0, False
+    for batch in source.read(0, source.count(), [column]):
+        values = batch.column(0)
+        try:
+            numbers |= pc.cast(values, pa.float64()).null_count < len(values)
+        except pa.ArrowInvalid:
+            for row, value in enumerate(values.to_pylist(), at):
+                if value is not None and not _is_number(value):
+                    found = source.files().place(row)
+                    end = f"{found.file}, row {found.row:,}{refusals.FROM_ZERO}"
+                    return f'"{column}" holds numbers up to {end}' if numbers else ""
+                numbers |= value is not None
+        at += len(values)
+    return ""
 
 
-def lines(places: Sequence[str]) -> str:
-    """Up to five places, and how many more there are."""
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def lines(places: Sequence[str], total: int = 0) -> str:
+    """Up to five places, how many more there are, and how rows are counted."""
     shown = list(places[: refusals.SHOWN])
-    if len(places) > refusals.SHOWN:
-        shown.append(f"and {len(places) - refusals.SHOWN:,} more columns")
+    if shown and FIRST in shown[0]:
+        shown[0] += refusals.FROM_ZERO
+    more = max(len(places), total) - refusals.SHOWN
+    if more > 0:
+        shown.append(f"and {refusals.several(more, 'more column')}")
     return "\n          ".join(shown)
 
 

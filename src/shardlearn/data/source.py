@@ -104,6 +104,10 @@ class Source(ABC):
         """Sentences that people should see when the data is used: what was unpacked, and where."""
         return ()
 
+    def late_text(self, _column: str, /) -> str:
+        """Where a column that is text for that alone first holds text, in words; "" where no such place is known."""
+        return ""
+
     def close(self) -> None:  # noqa: B027  most sources leave nothing behind
         """Remove what was unpacked for this source."""
 
@@ -121,7 +125,7 @@ class Source(ABC):
     def _not_in_memory(self, lacks: str) -> TypeError:
         return TypeError(
             f"A {type(self).__name__} {lacks}: scikit-learn's model selection can't split data that is not in "
-            "memory. Use shardlearn.model_selection, or source.count() for the number of rows."
+            "memory. `shardlearn fit --holdout 0.1` keeps rows aside; source.count() is the number of rows."
         )
 
     def __bool__(self) -> bool:

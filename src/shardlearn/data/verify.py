@@ -10,7 +10,7 @@ from shardlearn.statistics.survey import Bad, Findings
 from . import refusals, scan
 from .layout import Laid
 
-DROP = 'missing="drop" (--missing drop) leaves such rows out'
+DROP = scan.DROP_ROWS
 
 
 def check(laid: Laid, found: Findings) -> None:
@@ -18,7 +18,7 @@ def check(laid: Laid, found: Findings) -> None:
     if found.rows == 0 and found.dropped:
         raise refusals.all_dropped(found.dropped)
     if found.missing.count.any():
-        fix = f"{DROP}, or fill them, or leave out the columns (columns=, --drop-columns)"
+        fix = f"{DROP}, or fill them, or leave out the columns (drop_columns=, --drop-columns)"
         raise _bad(laid, found.missing, "SL2103", "Input X contains NaN.", "missing", fix)
     if found.infinite.count.any():
         first = f"Input X contains infinity or a value too large for dtype('{laid.dtype}')."
@@ -57,8 +57,8 @@ def _check_one(laid: Laid, bad: Bad, name: str, words: tuple[str, str, str, str]
         raise InputError(
             first,
             code=code,
-            where=_place(laid, bad, 0, name),
-            found=scan.several(int(bad.count[0]), f"{kind} value"),
+            where=scan.lines([_place(laid, bad, 0, name)]),
+            found=refusals.several(int(bad.count[0]), f"{kind} value"),
             needed="finite numbers" if kind != "negative" else "weights of 0 or more",
             fix=fix,
         )
@@ -66,18 +66,15 @@ def _check_one(laid: Laid, bad: Bad, name: str, words: tuple[str, str, str, str]
 
 def _bad(laid: Laid, bad: Bad, code: str, first: str, kind: str, fix: str) -> InputError:
     columns = [int(j) for j in bad.count.nonzero()[0]]
-    places = [
-        _place(laid, bad, j, f'column "{laid.columns[j]}"' if laid.names else laid.columns[j])
-        for j in columns[: refusals.SHOWN]
-    ]
-    if len(columns) > refusals.SHOWN:
-        places.append(f"and {len(columns) - refusals.SHOWN:,} more columns")
+    shown = columns[: refusals.SHOWN]
+    named = [f'column "{laid.columns[j]}"' if laid.names else laid.columns[j] for j in shown]
+    places = [_place(laid, bad, j, name) for j, name in zip(shown, named, strict=True)]
     of = f" in {len(columns):,} columns" if len(columns) > 1 else ""
     return InputError(
         first,
         code=code,
-        where="\n          ".join(places),
-        found=scan.several(int(bad.count.sum(dtype=np.int64)), f"{kind} value") + of,
+        where=scan.lines(places, len(columns)),
+        found=refusals.several(int(bad.count.sum(dtype=np.int64)), f"{kind} value") + of,
         needed="finite numbers in all columns",
         fix=fix,
     )

@@ -126,7 +126,7 @@ def _check_free(folder: Path, overwrite: bool) -> None:
         code="SL5102",
         found="predictions" if ours else "a file, or a folder that holds other things",
         needed="a folder that does not exist" + (", or overwrite=True" if ours else ""),
-        fix="pass overwrite=True to replace it" if ours else "name another folder",
+        fix="overwrite=True or --overwrite replaces it" if ours else "name another folder",
     )
 
 

@@ -162,7 +162,7 @@ def _check_free(path: Path, at: int, overwrite: bool) -> None:
             code="SL5102",
             found="a saved model or checkpoint" if present == ours else "a folder that holds other things",
             needed="a new or empty folder" + (", or overwrite=True" if present == ours else ""),
-            fix="pass overwrite=True to replace it" if present == ours else "name another folder",
+            fix="overwrite=True replaces it" if present == ours else "name another folder",
         )
 
 
