@@ -30,6 +30,9 @@ def fitted(recorder) -> Report:
         ev.PieceFinished(0, 4, 1000),
         ev.PieceRetried(0, 4, 2, "lost"),
         ev.AnswerDropped(0, 4, 1),
+        ev.PassPlanned(2, 2, 100, 10, 1, 5),
+        ev.PassPlanned(1, 2, 100, 10, 2, 99),
+        ev.PassPlanned(1, 2, 50, 10, 2, 50),
         ev.PassFinished("train"),
         ev.RoundFinished(0, Status.RUNNING, {"loss": 0.5}),
         ev.RoundFinished(1, Status.CONVERGED, {"loss": 0.4}),
@@ -50,6 +53,8 @@ def test_everything_is_counted() -> None:
     assert (report.status, report.figures) == ("converged", {"loss": 0.4})
     assert set(report.versions) == {"shardlearn", "python", "numpy", "scikit-learn", "pyarrow"}
     assert report.memory_peak is not None
+    plan = {"readers": 1, "workers": 2, "reading": 100, "blocks": 10, "answers": 2, "room": 99}
+    assert (report.planned, report.tight) == (plan, 1)
     assert report.started <= report.finished
     assert report.rows_per_second > 0
 
@@ -140,3 +145,21 @@ def test_words() -> None:
     assert [duration(s) for s in (0.0123, 3.21, 59, 61, 3660)] == ["12 ms", "3.2 s", "59 s", "1 min 01 s", "1 h 01 min"]
     assert (percent(0.617), size_of(9e8, 2e9), size_of(1, 5)) == ("62 %", "0.9/2.0 GB", "1.0/5.0 B")
     assert (plural(1, "round"), plural(2, "pass", "passes"), figure(0.42131)) == ("1 round", "2 passes", "0.4213")
+
+
+def test_what_a_pass_takes_is_one_line() -> None:
+    plan = {"readers": 2, "workers": 2, "reading": 50_000_000, "blocks": 9_000_000, "answers": 2_600, "room": 10**6}
+    said = (
+        "a pass takes at most 59.0 MB: 2 readers 50.0 MB, blocks 9.0 MB, answers 2.6 kB; 1.0 MB left to keep blocks in"
+    )
+    assert Report("Ridge", planned=plan).lines() == [("", said)]
+    alone = {"readers": 1, "reading": 0, "blocks": 0, "answers": 1_000}
+    assert Report("Ridge", planned=alone).lines() == [("", "a pass takes at most 1.0 kB: answers 1.0 kB")]
+
+
+def test_waiting_for_memory_is_said() -> None:
+    waited = {"compute": 1.0, "waiting": 3.0}
+    few = "75 % of the time was waiting, as the memory limit lets fewer than all workers read at once"
+    assert Report("Ridge", passes=3, tight=2, phases=waited).bottleneck == few
+    assert Report("Ridge", passes=4, tight=2, phases=waited).bottleneck.endswith("or for other workers")
+    assert Report("Ridge", passes=4, tight=4, phases={"compute": 2.0, "waiting": 1.0}).bottleneck.endswith("computing")

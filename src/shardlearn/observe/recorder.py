@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from time import monotonic
@@ -36,6 +36,7 @@ class Recorder:
     clock: Callable[[], float] = monotonic
     _begin: float = field(init=False)
     _end: float | None = None
+    _most: int = 0  # bytes planned for a pass
     _started: str = field(default_factory=lambda: _now())
     peak: Peak = field(default_factory=Peak)
 
@@ -75,6 +76,8 @@ class Recorder:
                 self._facts["source"] = event.source
                 self.threads = event.threads or self.threads
                 self.memory_from = event.memory_from or self.memory_from
+            case ev.PassPlanned():
+                self._plan(event)
             case ev.SolverChosen(solver, seed, _):
                 self._facts |= {"solver": solver, "seed": seed}
             case ev.RowsDropped(rows, columns, why):
@@ -114,6 +117,14 @@ class Recorder:
         if phases and idle > 0:
             phases["waiting"] = phases.get("waiting", 0.0) + idle
         return phases
+
+    def _plan(self, event: ev.PassPlanned) -> None:
+        need = event.reading + event.blocks + event.answers
+        if need >= self._most:
+            self._most, facts = need, asdict(event)
+            self._facts["planned"] = {name: value for name, value in facts.items() if value is not None}
+        one = event.reading // max(event.readers, 1)  # what one reader more would take
+        self._count("tight", event.room is not None and event.readers < self.workers and event.room < one)
 
     def _count(self, name: str, n: int = 1) -> None:
         self._counts[name] = self._counts.get(name, 0) + n

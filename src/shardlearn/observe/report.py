@@ -45,6 +45,11 @@ class Report:
         What ran it, on how many workers, and who said how many.
     memory_limit, memory_from, memory_peak : int or None, str, int or None
         Bytes: the limit, who set it, and the most that was seen added to the process during the fit.
+    planned : dict of str to int
+        Of the pass that needed most, worked out before it: readers, workers; bytes for reading, blocks, answers; and,
+        where there is a limit, room, which is left to keep blocks in.
+    tight : int
+        Passes in which the limit let fewer readers in than there are workers.
     solver, seed : str, int or None
         What ran, and the seed of its draws.
     retries, late_answers : int
@@ -79,6 +84,8 @@ class Report:
     memory_limit: int | None = None
     memory_from: str = ""
     memory_peak: int | None = None
+    planned: Mapping[str, int] = field(default_factory=dict)
+    tight: int = 0
     solver: str = ""
     seed: int | None = None
     retries: int = 0
@@ -127,6 +134,7 @@ class Report:
             ("", self.bottleneck),
             ("engine", self._engine()),
             ("memory", self._memory()),
+            ("", self._planned()),
             ("trouble", self._trouble()),
             ("seed", "" if self.seed is None else str(self.seed)),
             ("versions", ", ".join(f"{name} {version}" for name, version in self.versions.items())),
@@ -155,6 +163,8 @@ class Report:
             "merge": "merging answers",
             "waiting": "waiting for the driver or for other workers",
         }
+        if phase == "waiting" and 2 * self.tight > self.passes:
+            return "waiting, as the memory limit lets fewer than all workers read at once"
         return words[phase]
 
     def _status(self) -> str:
@@ -200,6 +210,14 @@ class Report:
             return f"{peak}, no limit" if peak else ""
         origin = f" ({self.memory_from})" if self.memory_from else ""
         return f"{peak + ', ' if peak else ''}limit {size(self.memory_limit)}{origin}"
+
+    def _planned(self) -> str:
+        plan = self.planned
+        readers = plural(plan.get("readers", 0), "reader")
+        parts = [(readers, plan.get("reading")), ("blocks", plan.get("blocks")), ("answers", plan.get("answers"))]
+        taken = [f"{name} {size(n)}" for name, n in parts if n]
+        room = f"; {size(plan['room'])} left to keep blocks in" if "room" in plan else ""
+        return f"a pass takes at most {size(sum(n for _, n in parts if n))}: {', '.join(taken)}{room}" if taken else ""
 
     def _trouble(self) -> str:
         parts = []
