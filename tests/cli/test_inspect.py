@@ -86,3 +86,13 @@ def test_csv_and_svmlight(call, csv, tmp_path) -> None:
     done = call("inspect", "--data", "x.svmlight")
     assert done.code == 0, done.err
     assert "2 rows, 3 features" in done.out
+
+
+def test_one_of_a_kind_and_no_time_at_all(call, tmp_path) -> None:
+    pq.write_table(pa.table({"a": [np.nan], "y": [1]}), tmp_path / "one.parquet")
+    out = call("inspect", "one.parquet", "--target", "y").out
+    assert "one.parquet: 1 file, 1 row, 2 columns" in out
+    assert "SL2103  1 missing value in 1 column" in out
+    assert "of float64, 1 feature\n" in out
+    assert "(measured on 1 row)" in out
+    assert "about 1 ms a pass" in out

@@ -15,7 +15,7 @@ from .opening import running, source_of
 from .output import Answer, answering
 
 FILES, COLUMNS = 20, 200  # shown to people; JSON has all
-PASSES = 12  # of a usual fit
+PASSES = 6  # of a usual fit of many rows
 
 
 def inspect(where: Data, whole: bool, run: Run, output: Output) -> int:
@@ -38,7 +38,7 @@ def _files(found: Inspection, answer: Answer) -> None:
     held = sum(file.bytes for file in found.files)
     parts = [
         plural(len(found.files), "file") if found.files else "",
-        f"{count(found.rows)} rows",
+        f"{count(found.rows)} {'row' if found.rows == 1 else 'rows'}",
         plural(len(found.columns), "column") if len(found.columns) > 1 else plural(found.n_features, "feature"),
         f"{size(held)} on disk" if held else "",
     ]
@@ -48,8 +48,8 @@ def _files(found: Inspection, answer: Answer) -> None:
         shown = found.files if len(found.files) <= FILES else found.files[: FILES - 1]
         top = os.path.commonpath([os.path.dirname(file.path) for file in found.files])
         names = [os.path.relpath(file.path, top) if top else file.path for file in shown]
-        facts = zip(names, (f"{file.rows:>11,} rows  {size(file.bytes):>8}" for file in shown), strict=True)
-        answer.table(list(facts))
+        facts = [f"{file.rows:>11,} {'row ' if file.rows == 1 else 'rows'}  {size(file.bytes):>8}" for file in shown]
+        answer.table(list(zip(names, facts, strict=True)))
         if len(shown) < len(found.files):
             answer.say(f"  and {len(found.files) - len(shown):,} more")
 
@@ -91,14 +91,15 @@ def _reasons(found: Inspection, where: Data, answer: Answer) -> None:
 def _cost(found: Inspection, engine: Engine, answer: Answer) -> None:
     if not found.rows_read:
         return
-    one = found.pass_seconds / engine.workers
-    read = f"measured on {count(found.rows_read)} rows"
+    one = max(found.pass_seconds / engine.workers, 1e-3)
+    rows = "1 row" if found.rows_read == 1 else f"{count(found.rows_read)} rows"
+    all_ = f"about {duration(PASSES * one)} for {PASSES} passes, as a logistic regression of many rows takes"
     answer.say("what a fit would take")
     answer.table(
         [
-            ("unpacked", f"{size(found.decoded_bytes)} of {found.dtype}, {found.n_features:,} features"),
-            ("time", f"about {duration(one)} a pass on {plural(engine.workers, 'worker')} ({read})"),
-            ("", f"about {duration(PASSES * one)} for {PASSES} passes, as a logistic regression takes"),
+            ("unpacked", f"{size(found.decoded_bytes)} of {found.dtype}, {plural(found.n_features, 'feature')}"),
+            ("time", f"about {duration(one)} a pass on {plural(engine.workers, 'worker')} (measured on {rows})"),
+            ("", all_),
             ("memory", f"{size((found.block_bytes + found.reader_bytes) * engine.workers)} for blocks in work"),
         ]
     )

@@ -31,6 +31,15 @@ def several(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
+def is_number(text: str) -> bool:
+    """Whether a text reads as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def no_rows(shape: tuple[int, int], where: str = "") -> InputError:
     return InputError(
         f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required.",
@@ -148,13 +157,16 @@ def unknown_names(missing: Sequence[str], known: Sequence[str], where: str, what
     folded = {name.casefold(): name for name in reversed(known)}
     close = {name: difflib.get_close_matches(name.casefold(), folded, 1, 0.6) for name in missing[:SHOWN]}
     meant = [f'"{folded[match[0]]}" for "{name}"' for name, match in close.items() if match]
+    fix = f"did you mean {', '.join(meant)}?" if meant else "`shardlearn inspect` lists the columns"
+    if known and not meant and 2 * sum(map(is_number, known)) >= len(known):
+        fix = "write the names of the columns into the first line: it is never taken for a row"
     return InputError(
         f"{what[0].upper()}{what[1:]} not found in the data: {listed(missing)}",
         code="SL2101",
         where=where,
         found=f"{several(len(known), 'column')}: {listed(known)}",
         needed="names as they stand in the data",
-        fix=f"did you mean {', '.join(meant)}?" if meant else "`shardlearn inspect` lists the columns",
+        fix=fix,
     )
 
 

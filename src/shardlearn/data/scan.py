@@ -83,21 +83,13 @@ def first_text(source: Source, column: str) -> str:
             numbers |= pc.cast(values, pa.float64()).null_count < len(values)
         except pa.ArrowInvalid:
             for row, value in enumerate(values.to_pylist(), at):
-                if value is not None and not _is_number(value):
+                if value is not None and not refusals.is_number(value):
                     found = source.files().place(row)
                     end = f"{found.file}, row {found.row:,}{refusals.FROM_ZERO}"
                     return f'"{column}" holds numbers up to {end}' if numbers else ""
                 numbers |= value is not None
         at += len(values)
     return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def lines(places: Sequence[str], total: int = 0) -> str:
