@@ -160,8 +160,8 @@ def test_a_file_without_names_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         lay_out(write(tmp_path, "5.1,3.5,setosa\n4.9,3.0,setosa\n"), "class")
     assert caught.value.fix == "write the names of the columns into the first line: it is never taken for a row"
-    with pytest.raises(InputError, match='did you mean "2020" for "202"'):
-        lay_out(write(tmp_path, "2020,2021,kind\n1,2,a\n"), "202")
+    with pytest.raises(InputError, match='did you mean "2021" for "2O21"'):
+        lay_out(write(tmp_path, "2020,2021,kind\n1,2,a\n"), "2O21")
 
 
 def test_ragged_rows_are_counted(tmp_path: Path) -> None:
