@@ -203,6 +203,7 @@ def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
         ("fit", "Ridgee", *FIT[2:]),
         (*FIT[:4], "--out", "m"),
         (*FIT[:2], "elsewhere", *FIT[4:]),
+        (*FIT[:2], "t.csv", *FIT[4:]),
         (*FIT, "--holdout", "2"),
         (*FIT[:-1], "data"),
         ("evaluate", "m", "elsewhere", "--target", "delay"),
@@ -214,6 +215,7 @@ def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
 def test_what_is_plainly_wrong_is_said_before_scikit_learn_is_loaded(arguments, tmp_path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "other").touch()
+    (tmp_path / "t.csv").write_text("a,b,c\n1,2,3\n")
     code = (
         f"import sys\nfrom shardlearn.cli.running import run\nassert run({arguments!r}) in (1, 2)\n"
         "assert 'sklearn' not in sys.modules"

@@ -8,7 +8,7 @@ from typing import Any
 
 from shardlearn import storage
 from shardlearn.core.errors import Interrupted, StorageError
-from shardlearn.data import Source
+from shardlearn.data import Source, lay_out
 from shardlearn.observe.words import percent
 from shardlearn.storage.atomic import BESIDE, MANIFEST, STORED, TEMPORARY
 
@@ -45,7 +45,8 @@ def fit(job: Job, run: Run, output: Output) -> int:
     with answering(output) as answer, running(run):
         source = source_of(job.where)
         try:
-            kind = place.load()  # scikit-learn comes with it, which takes a second
+            lay_out(source, job.where.target, job.where.weight)  # what it refuses is said before the second
+            kind = place.load()  # that importing scikit-learn takes
             return _fit(job, kind(**parameters(kind, job.training.set_)), source, answer)
         finally:
             source.close()
