@@ -201,7 +201,7 @@ def test_broken_packed_files(tmp_path: Path, disk_cache: Path) -> None:
 
 def test_full_disk_is_said_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "has_room", lambda folder, needed: False)
-    with pytest.raises(InputError, match=r"Not enough disk(.|\n)*SHARDLEARN_CACHE"):
+    with pytest.raises(InputError, match=r"Not enough disk(.|\n)*: [0-9.]+ MB\n(.|\n)*SHARDLEARN_CACHE"):
         read(write(tmp_path, "a,b\n1,2\n", "t.csv.gz"))
 
 

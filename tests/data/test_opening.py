@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,13 @@ def test_a_name_that_is_nearly_right(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="No data found") as caught:
             read(tmp_path / wrong)
         assert caught.value.fix == fix
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.csv")
+    with pytest.raises(InputError, match="it is no file") as caught:
+        read(tmp_path / "rows.csv")
+    assert caught.value.fix == "write it to a file first"
 
 
 def test_formats(tmp_path: Path) -> None:

@@ -132,8 +132,3 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
-
-
-def gigabytes(size: int) -> str:
-    """`1.20 GB`, `3.4 MB`."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

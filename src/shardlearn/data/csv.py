@@ -85,7 +85,7 @@ class CsvSource(Source):
         total = sum(index.unpacked_bytes for index in self.indexes)
         if self.room is None:
             return ()
-        return (f"unpacked {self.name} to {self.room.path} ({cache.gigabytes(total)}), removed after use",)
+        return (f"unpacked {self.name} to {self.room.path} ({refusals.gigabytes(total)}), removed after use",)
 
     def late_text(self, column: str, /) -> str:
         return scan.first_text(self, column)

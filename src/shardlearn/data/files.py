@@ -134,8 +134,10 @@ def _find_local(text: str) -> tuple[File, ...]:
         found = [path for path in paths if _is_data(os.path.relpath(path, text))]
         if not found:
             raise refusals.no_files(text, "no file with a known ending in the folder")
-    elif os.path.exists(text):
+    elif os.path.isfile(text):
         found = [text]
+    elif os.path.exists(text):
+        raise refusals.no_file(text)
     elif MAGIC.search(text):
         found = [path for path in glob.glob(text, recursive=True) if os.path.isfile(path)]
     else:

@@ -87,7 +87,7 @@ class ParquetSource(Source):
     def notices(self) -> tuple[str, ...]:
         if self.room is None:
             return ()
-        size = cache.gigabytes(sum(footer.file.size for footer in self.footers))
+        size = refusals.gigabytes(sum(footer.file.size for footer in self.footers))
         return (f"{self.name} to {self.room.path} ({size}), removed after use",)
 
     def close(self) -> None:

@@ -31,6 +31,11 @@ def several(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
+def gigabytes(size: int) -> str:
+    """`1.20 GB`, `3.4 MB`."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
 def is_number(text: str) -> bool:
     """Whether a text reads as a number."""
     try:
@@ -229,6 +234,17 @@ def no_files(pattern: str, why: str = "no file matches", fix: str = "") -> Input
     )
 
 
+def no_file(path: str) -> InputError:
+    return InputError(
+        f"Can't read {path}: it is no file",
+        code="SL2202",
+        where=path,
+        found="a pipe or a device",
+        needed="a file, because data is read several times, in parts",
+        fix="write it to a file first",
+    )
+
+
 def unreadable(path: str, why: str, fix: str = "write the file again; it may have been cut short") -> InputError:
     return InputError(f"Can't read {path}", code="SL2202", where=path, found=why, fix=fix)
 
@@ -298,8 +314,8 @@ def disk_full(path: str, needed: int, free: int) -> InputError:
         "Not enough disk for the cache of unpacked data",
         code="SL2208",
         where=path,
-        found=f"{free / 1e9:.2f} GB free",
-        needed=f"{needed / 1e9:.2f} GB",
+        found=f"{gigabytes(free)} free",
+        needed=gigabytes(needed),
         fix="free some disk, or point SHARDLEARN_CACHE at another folder",
     )
 

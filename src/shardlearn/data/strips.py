@@ -20,7 +20,7 @@ from shardlearn import engines
 from shardlearn.core.events import Emit, Notice, Timed
 from shardlearn.core.matrix import Array
 
-from . import cache, scan
+from . import cache, refusals, scan
 from .packing import LARGE, packer
 from .roles import Roles
 from .source import Source
@@ -57,7 +57,7 @@ class Strips:
         return out
 
     def notice(self) -> str:
-        size = cache.gigabytes(self.nbytes)
+        size = refusals.gigabytes(self.nbytes)
         return f"unpacked {sum(self.widths):,} columns to {self.room.path} ({size}), removed after use"
 
 

@@ -139,7 +139,7 @@ class SvmlightSource(LabelledRows):
         if self.room is None:
             return ()
         total = sum(index.unpacked_bytes for index in self.indexes)
-        return (f"unpacked {self.name} to {self.room.path} ({cache.gigabytes(total)}), removed after use",)
+        return (f"unpacked {self.name} to {self.room.path} ({refusals.gigabytes(total)}), removed after use",)
 
     def close(self) -> None:
         if self.room is not None:
