@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 
@@ -22,10 +21,10 @@ from . import cache, refusals, scan
 from .drift import one_schema
 from .files import File, open_input, stat, why
 from .schema import HUGE, Column, Kind, Schema
-from .source import Files, Source
 from .spec import Spec
 from .text import CHUNK, FINE, Remembered, at_once, feed, is_packed, unpacking
 from .text import FAILURES as TEXT_FAILURES
+from .text_files import TextFiles
 
 NULLS = (
     "", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
@@ -52,47 +51,17 @@ INDEXES: Remembered[Index] = Remembered()  # of this process, so that a score af
 
 
 @dataclass(frozen=True, repr=False)
-class CsvSource(Source):
+class CsvSource(TextFiles[Index]):
     """CSV files in their order."""
 
-    parts: tuple[File, ...]
-    indexes: tuple[Index, ...]
     found: Schema
-    name: str
-    room: cache.Room | None = None
-    spec: Spec = field(default_factory=Spec)
 
     @property
     def schema(self) -> Schema:
         return self.found
 
-    @property
-    def label(self) -> str:
-        return self.name
-
-    def count(self) -> int:
-        return sum(index.rows for index in self.indexes)
-
-    def files(self) -> Files:
-        rows = [index.rows for index in self.indexes]
-        starts = np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64)
-        return Files(tuple(file.shown for file in self.parts), starts, tuple(file.size for file in self.parts))
-
-    def stamp(self) -> str:
-        return hashlib.sha256("\n".join(file.stamp for file in self.parts).encode()).hexdigest()
-
-    def notices(self) -> tuple[str, ...]:
-        total = sum(index.unpacked_bytes for index in self.indexes)
-        if self.room is None:
-            return ()
-        return (f"unpacked {self.name} to {self.room.path} ({refusals.gigabytes(total)}), removed after use",)
-
     def late_text(self, column: str, /) -> str:
         return scan.first_text(self, column)
-
-    def close(self) -> None:
-        if self.room is not None:
-            self.room.close()
 
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         text = max((int(np.diff(index.offsets).max(initial=0)) for index in self.indexes), default=0)
@@ -101,12 +70,8 @@ class CsvSource(Source):
 
     def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Any]:
         names = list(self.schema.names if columns is None else columns)
-        first = 0
-        for file, index in zip(self.parts, self.indexes, strict=True):
-            last = first + index.rows
-            if first < stop and last > start:
-                yield from self._read_file(file, index, (max(start - first, 0), min(stop, last) - first), names)
-            first = last
+        for file, index, first, last in self.within(start, stop):
+            yield from self._read_file(file, index, (first, last), names)
 
     def _read_file(self, file: File, index: Index, rows: tuple[int, int], names: list[str]) -> Iterator[Any]:
         file.must_be_same()
@@ -169,7 +134,7 @@ def open_csv(files: tuple[File, ...], name: str, spec: Spec) -> CsvSource:
         if room is not None:
             room.close()
         raise
-    return CsvSource(files, indexes, found, name, room, spec)
+    return CsvSource(files, indexes, name, room, spec, found)
 
 
 def _index(file: File, room: cache.Room | None, number: int, stop: Event) -> Index:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from abc import abstractmethod
@@ -26,9 +25,10 @@ from .files import File, open_input, stat, why
 from .matrix_blocks import without_missing
 from .said import Said
 from .schema import Column, Kind, Schema
-from .source import Files, Source
+from .source import Source
 from .spec import Spec
 from .text import CHUNK, FAILURES, FINE, Remembered, at_once, feed, is_packed, unpacking
+from .text_files import TextFiles
 
 TARGET = "target"  # the name of the labels, which stand first in a line
 FAULTS = {
@@ -98,15 +98,10 @@ class LabelledRows(Source):
 
 
 @dataclass(frozen=True, repr=False)
-class SvmlightSource(LabelledRows):
+class SvmlightSource(TextFiles[Index], LabelledRows):
     """svmlight files in their order."""
 
-    parts: tuple[File, ...]
-    indexes: tuple[Index, ...]
     features: int
-    name: str
-    room: cache.Room | None = None
-    spec: Spec = field(default_factory=Spec)
 
     @property
     def width(self) -> int:
@@ -117,33 +112,8 @@ class SvmlightSource(LabelledRows):
         return "int64" if all(index.whole_labels for index in self.indexes) else "float64"
 
     @property
-    def label(self) -> str:
-        return self.name
-
-    @property
     def stored(self) -> int:
         return sum(int(index.stored_before[-1]) for index in self.indexes)
-
-    def count(self) -> int:
-        return sum(index.rows for index in self.indexes)
-
-    def files(self) -> Files:
-        rows = [index.rows for index in self.indexes]
-        starts = np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64)
-        return Files(tuple(file.shown for file in self.parts), starts, tuple(file.size for file in self.parts))
-
-    def stamp(self) -> str:
-        return hashlib.sha256("\n".join(file.stamp for file in self.parts).encode()).hexdigest()
-
-    def notices(self) -> tuple[str, ...]:
-        if self.room is None:
-            return ()
-        total = sum(index.unpacked_bytes for index in self.indexes)
-        return (f"unpacked {self.name} to {self.room.path} ({refusals.gigabytes(total)}), removed after use",)
-
-    def close(self) -> None:
-        if self.room is not None:
-            self.room.close()
 
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         text = max((int(np.diff(index.offsets).max(initial=0)) for index in self.indexes), default=0)
@@ -158,12 +128,8 @@ class SvmlightSource(LabelledRows):
         return most
 
     def rows(self, start: int, stop: int) -> Iterator[tuple[Csr, Floats]]:
-        first = 0
-        for file, index in zip(self.parts, self.indexes, strict=True):
-            last = first + index.rows
-            if first < stop and last > start:
-                yield from self._read_file(file, index, max(start - first, 0), min(stop, last) - first)
-            first = last
+        for file, index, first, last in self.within(start, stop):
+            yield from self._read_file(file, index, first, last)
 
     def as_asked(self, spec: Spec) -> SvmlightSource:
         least = max(index.largest for index in self.indexes) + (1 if self.spec.zero_based else 0)
@@ -236,7 +202,7 @@ def open_svmlight(files: tuple[File, ...], name: str, spec: Spec) -> SvmlightSou
         if room is not None:
             room.close()
         raise
-    return SvmlightSource(files, indexes, spec.n_features or max(largest, 0), name, room, spec)
+    return SvmlightSource(files, indexes, name, room, spec, spec.n_features or max(largest, 0))
 
 
 def _index(file: File, room: cache.Room | None, number: int, stop: Event) -> Index:
