@@ -232,10 +232,12 @@ def test_names_of_features() -> None:
     with pytest.raises(InputError, match="Feature names must be in the same order") as caught:
         model.predict(named.drop(columns="y").iloc[:, ::-1])
     assert caught.value.code == "SL2110"
+    assert caught.value.fix == "pass X[list(model.feature_names_in_)]"
     with pytest.raises(InputError, match="Feature names unseen at fit time:\n- y"):
         model.predict(named)
-    with pytest.raises(InputError, match=r"yet now missing:\n- x0\n- x1\n- x2\n- x3\n- x4\n- \.\.\.\n"):
+    with pytest.raises(InputError, match=r"yet now missing:\n- x0\n- x1\n- x2\n- x3\n- x4\n- \.\.\.\n") as caught:
         model.predict(named[["x8", "x9"]])
+    assert caught.value.fix == ""
 
 
 def test_a_source_is_left_open_for_the_next_fit(tmp_path: Path) -> None:

@@ -31,7 +31,11 @@ def as_target(y: Any) -> Array:
     """y as int64, bool, float64 or str; (n,) or (n, k)."""
     array = as_array(y)
     if array.ndim not in (1, 2):
-        raise InputError(f"y should be a 1d array, got an array of shape {array.shape} instead.", code="SL2003")
+        raise InputError(
+            f"y should be a 1d array, got an array of shape {array.shape} instead.",
+            code="SL2003",
+            needed="one entry for each row of X, or the name of a column, which is text",
+        )
     return target_of(array)
 
 

@@ -51,7 +51,8 @@ def check_names(title: str, fitted: Sequence[str] | None, found: Sequence[str] |
     text += _listed("Feature names seen at fit time, yet now missing:", missing)
     if not unseen and not missing:
         text += "Feature names must be in the same order as they were in fit.\n"
-    raise InputError(text, code="SL2110", fix=f"pass X[list({title}.feature_names_in_)]")
+    fix = "" if missing else "pass X[list(model.feature_names_in_)]"
+    raise InputError(text, code="SL2110", fix=fix)
 
 
 def check_count(title: str, fitted: int, found: int) -> None:
