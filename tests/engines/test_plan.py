@@ -69,13 +69,13 @@ def test_resident_blocks_are_dealt_in_aligned_subtrees() -> None:
     assert plan.account.need <= 8 * 20
 
 
-def test_large_answers_get_small_pieces() -> None:
+def test_large_answers_get_fewer_workers() -> None:
     demand = Demand(range(128), range(128), Footprint(0, 0, True), 2, 1000)
     assert max(stop - first for first, stop in plan_fold(demand, None).pieces) == 16
-    tight = plan_fold(demand, 17_000)
-    assert tight.pieces == tuple((i, i + 1) for i in range(128))
-    assert tight.workers == 2
-    assert plan_fold(demand, 14_000).workers == 1
+    assert plan_fold(demand, 16_000).workers == 2
+    assert plan_fold(demand, 15_000).workers == 1
+    with pytest.raises(MemoryLimitError):
+        plan_fold(demand, 8_000)
 
 
 def test_with_room_each_worker_reads_for_itself_else_they_take_turns() -> None:

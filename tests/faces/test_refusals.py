@@ -60,14 +60,29 @@ def test_a_gram_matrix(name: str, form: str, engine: str, tmp_path: Path) -> Non
     assert 'memory="' in caught.value.fix
 
 
-def test_what_the_error_names_is_enough() -> None:
-    y = X[:, 0] > 0
-    for make in (LinearRegression, MODELS["newton-cholesky"]):
-        with shardlearn.engine("threads", workers=2, memory=4 * GRAM), pytest.raises(MemoryLimitError) as caught:
-            make().fit(X, y)
-        enough = caught.value.fix.split('"')[1]
-        with shardlearn.engine("threads", workers=2, memory=enough):
-            make().fit(X, y)
+CASES: dict[str, tuple[Callable[[], Any], Any]] = {
+    "full rank": (LinearRegression, X[:, :2]),
+    "close columns": (LinearRegression, X[:, :2]),
+    "many penalties": (lambda: Ridge(alpha=np.geomspace(1e-9, 1.0, 16)), X[:, :16]),
+    "newton-cholesky": (MODELS["newton-cholesky"], X[:, 0] > 0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_error_names_is_enough(name: str) -> None:
+    """For all passes, also those that only some data lead to."""
+    make, y = CASES[name]
+    rows = np.tile(X[:, :200], (2, 1))
+    y = np.concatenate([y, y])
+    if name == "close columns":
+        rows[:, 100:] = rows[:, :100]
+    with shardlearn.engine("threads", workers=2, memory=100_000), pytest.raises(MemoryLimitError) as caught:
+        make().fit(rows, y)
+    with shardlearn.engine("threads", workers=2, memory=caught.value.fix.split('"')[1]):
+        make().fit(rows, y)
+
+
+def test_without_a_gram_matrix_less_is_enough() -> None:
     with shardlearn.engine("threads", workers=2, memory=4 * GRAM):
-        LogisticRegression(solver="lbfgs").fit(X, y)
-        Ridge(solver="lsqr").fit(X, y)
+        LogisticRegression(solver="lbfgs").fit(X, X[:, 0] > 0)
+        Ridge(solver="lsqr").fit(X, X[:, 0])

@@ -1,6 +1,6 @@
 """What a solver will ask is known before any row is, as far as moments are all that it asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from shardlearn.core.query import Query
 from shardlearn.core.solver import Status
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.run import run
-from shardlearn.solvers.ahead import MOST, ahead
-from shardlearn.solvers.registry import SOLVERS
+from shardlearn.solvers.ahead import MOST, ahead, later
+from shardlearn.solvers.registry import SOLVERS, Example
 from shardlearn.statistics.moments import Moments
 
 
@@ -32,19 +32,37 @@ def likeness(query: Query[Any]) -> tuple[Any, ...]:
     return type(query.measure), query.measure.bytes(), str(query.rows), query.runs, query.beside
 
 
+def fitted(example: Example) -> tuple[ArrayBlocks, list[Query[Any]]]:
+    """What a fit asks."""
+    blocks = ArrayBlocks(example.rows.X, example.rows.y, example.rows.weight, rows=example.problem.shape.grid.rows)
+    engine = Kept()
+    run(example.solver, example.problem, {"train": engine.open(blocks)}, engine)
+    return blocks, engine.queries
+
+
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_first_questions(name: str) -> None:
     """The very ones of a fit, but for what stands in their arrays; the last one is more than moments."""
     example = SOLVERS[name]()
-    blocks = ArrayBlocks(example.rows.X, example.rows.y, example.rows.weight, rows=example.problem.shape.grid.rows)
-    engine = Kept()
-    run(example.solver, example.problem, {"train": engine.open(blocks)}, engine)
+    blocks, asked_for = fitted(example)
     known = list(ahead(example.solver, example.problem, blocks.empty()))
     assert 1 <= len(known) <= MOST
-    for query, asked in zip(known, engine.queries, strict=False):
+    for query, asked in zip(known, asked_for, strict=False):
         assert likeness(query) == likeness(asked)
     assert not isinstance(known[-1].measure, Moments)
     assert all(isinstance(query.measure, Moments) for query in known[:-1])
+
+
+def test_close_columns_and_several_penalties() -> None:
+    close, several = SOLVERS["gram least squares, close columns"](), SOLVERS["gram least squares"]()
+    p = close.problem.shape.features
+    assert [query.beside // (8 * p * p) for query in later(close.solver, close.problem)] == [6, 3]
+    assert [query.beside // (8 * p * p) for query in later(several.solver, several.problem)] == [7, 4]
+    ridge = replace(several.problem, alpha=np.ones(2))
+    assert [query.beside // (8 * p * p) for query in later(several.solver, ridge)] == [6]
+    positive = replace(several.problem, positive=True)
+    assert [query.beside // (8 * p * p) for query in later(several.solver, positive)] == [7]
+    assert list(later(Always(), ridge)) == []
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.events import PassPlanned
 from shardlearn.core.grid import Grid
 from shardlearn.core.rows import Ids, Range, Rows
+from shardlearn.core.tree import aligned
 
 from .reading import Lane
 from .rounds import Piece
@@ -108,11 +109,18 @@ def evenly(units: int, workers: int) -> int:
     return min(power_below(units // (PIECES_A_WORKER * workers)), MOST_IN_A_PIECE)
 
 
-def answers_held(demand: Demand, workers: int, size: int, pieces: int) -> int:
-    """Answers alive at once: counters of the workers, nodes that wait in the tree, and those that just came in."""
-    in_counters = workers * (size.bit_length() + 1)
-    in_tree = max(len(demand.span), 1).bit_length() + min(workers, pieces) + 1
-    return in_counters + in_tree
+def answers_held(span: range, workers: int, pieces: Sequence[Piece], queues: int = 1) -> int:
+    """Answers alive at once, at most, of blocks or runs; pieces are started in so many queues, each in order.
+
+    What is answered is all but a few gaps: those in work, and what each queue has before it. Of a tree of 2**n leaves,
+    g gaps leave at most g (n - log2 g) whole subtrees. A worker holds an answer that it makes, and one that it makes of
+    two, beside nodes of a piece that does not begin or end where a subtree does.
+    """
+    gaps = workers + queues - 1
+    high = max(len(span) - 1, 0).bit_length() + bool(span.start)
+    whole = gaps * max(high - gaps.bit_length() + 1, 1)
+    loose = max((sum(1 for _ in aligned(*piece)) for piece in pieces), default=1) - 1
+    return min(whole + workers * loose, len(span)) + 2 * workers
 
 
 def answer_bytes(demand: Demand, answers: int) -> int:
@@ -128,6 +136,20 @@ def plan_fold(demand: Demand, limit: int | None) -> Plan:
 def plan_runs(demand: Demand, runs: Sequence[range], limit: int | None) -> Plan:
     """The same where runs of blocks are walked: pieces are ranges of runs."""
     return _first_that_fits(_runs(demand, runs), limit)
+
+
+def must_fit(passes: Iterable[tuple[Demand, Sequence[range] | None]], limit: int | None) -> None:
+    """Refuse the one of several passes that needs most, where there is one that can't be done; some walk along runs."""
+    worst: Account | None = None
+    for demand, runs in passes:
+        try:
+            plan_fold(demand, limit) if runs is None else plan_runs(demand, runs, limit)
+        except MemoryLimitError:
+            options = _folds(demand) if runs is None else _runs(demand, runs)
+            least = min((plan.account for plan in options), key=lambda account: account.need)
+            worst = least if worst is None or least.need > worst.need else worst
+    if worst is not None and limit is not None:
+        raise refusal(worst, limit)
 
 
 def plan_stream(demand: Demand, limit: int | None) -> Plan:
@@ -208,7 +230,7 @@ def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, re
         pieces, in_runs = _chunks(everything, shares if hold else cut_runs, readers, size)
         lanes = {piece: Lane(lane.number, runs[lane.stop - 1].stop, hold) for piece, lane in in_runs.items()}
     full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
-    answers = answers_held(replace(demand, span=everything), workers, size, len(full)) + workers
+    answers = answers_held(everything, workers, full, max(readers, 1))
     blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
     account = Account(None, readers * demand.foot.reader, blocks, answer_bytes(demand, answers))
     return Plan(full, lanes, readers or workers, workers, account)
@@ -217,8 +239,7 @@ def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, re
 def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
     """Each piece is read by who computes it, block by block."""
     pieces = aligned_pieces(demand.span, demand.cuts, size)
-    largest = max((stop - first for first, stop in pieces), default=1)
-    answers = answer_bytes(demand, answers_held(demand, workers, largest, len(pieces)))
+    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces))
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
     return Plan(pieces, {}, workers, workers, account)
@@ -227,7 +248,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
     """Readers go from worker to worker, so that one reads on while others compute."""
     pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
-    answers = answer_bytes(demand, answers_held(demand, workers, size, len(pieces)))
+    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces, readers))
     account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
     return Plan(pieces, lanes, readers, workers, account)
 

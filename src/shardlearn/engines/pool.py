@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
@@ -27,7 +27,7 @@ from shardlearn.core.query import Query, Transform
 from shardlearn.core.statistic import gathers
 from shardlearn.core.tree import Node, Tree, aligned
 
-from .plan import Demand, Plan, plan_fold, plan_runs, plan_stream, span_of
+from .plan import Demand, Plan, must_fit, plan_fold, plan_runs, plan_stream, span_of
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
 from .serial import finished
@@ -232,13 +232,18 @@ class PoolEngine:
         emit(PassFinished(query.data))
         return answer
 
-    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
-        """Refuse a query for which the memory limit is too small."""
-        if query.runs is None:
-            plan_fold(self._asked(data, span_of(query.rows, data.grid), query), self.room.limit)
-        else:
-            demand = self._asked(data, data.grid.blocks, query)
-            plan_runs(demand, run_spans(data.grid, query.runs), self.room.limit)
+    def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
+        """Refuse queries for which the memory limit is too small."""
+        grid = data.grid
+        must_fit(
+            (
+                (self._asked(data, span_of(query.rows, grid), query), None)
+                if query.runs is None
+                else (self._asked(data, grid.blocks, query), run_spans(grid, query.runs))
+                for query in queries
+            ),
+            self.room.limit,
+        )
 
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
         grid = data.grid

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, pairwise
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from shardlearn.core.query import Query, Transform
 from shardlearn.core.statistic import gathers
 from shardlearn.core.tree import Counter, Tree
 
-from .plan import Demand, plan_fold
+from .plan import Demand, must_fit, plan_fold, plan_runs
 from .room import Room
 from .shelf import Shelf
 from .visit import concluded, nothing, quiet, rewritten, run_spans, timed, visits, walked, walked_in_runs, walks
@@ -58,26 +59,23 @@ class SerialEngine:
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
-        demand = self._asked(at, query)
-        with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
+        demand, runs = _asked(at, query)
+        make = partial(plan_fold, demand) if runs is None else partial(plan_runs, demand, runs)
+        with self.room.reserve(make) as plan:
             emit(plan.told())
             root = self._answer(at, query, emit)
         emit(PassFinished(query.data))
         return concluded(query.measure, nothing(at, query) if root is None else root)
 
-    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
-        """Refuse a query for which the memory limit is too small."""
-        plan_fold(self._asked(data, query), self.room.limit)
+    def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
+        """Refuse queries for which the memory limit is too small."""
+        must_fit((_asked(data, query) for query in queries), self.room.limit)
 
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
         emit(PassStarted(len(data.grid.blocks), data.grid.count, "stream"))
         for _, block in data.blocks.read(data.grid.blocks, emit=emit):
             yield rows(rewritten(block, data.through))
         emit(PassFinished("stream"))
-
-    def _asked(self, at: Sharded, query: Query[Any]) -> Demand:
-        answer, rows = query.measure.bytes(), gathers(query.measure)
-        return Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, answer, query.beside, rows)
 
     def _opened(self, data: Sharded) -> Sharded:
         self._carried[data.key] = Shelf(self.room)
@@ -104,6 +102,12 @@ class SerialEngine:
             yield from timed(visits(at, query, span, self._carried[at.key], emit), emit)
             if span:
                 emit(finished(at.grid, span))
+
+
+def _asked(at: Sharded, query: Query[Any]) -> tuple[Demand, list[range] | None]:
+    answer, rows = query.measure.bytes(), gathers(query.measure)
+    demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, answer, query.beside, rows)
+    return demand, None if query.runs is None else run_spans(at.grid, query.runs)
 
 
 def spans(at: Sharded) -> Iterator[range]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -19,7 +19,7 @@ from shardlearn.core.statistic import Statistic
 from shardlearn.data import Laid, Source, lay_out, verify
 from shardlearn.observe import Watch, watch
 from shardlearn.run import run
-from shardlearn.solvers.ahead import ahead
+from shardlearn.solvers.ahead import ahead, later
 from shardlearn.solvers.problem import Shape
 from shardlearn.statistics.survey import Findings, Survey
 
@@ -38,8 +38,8 @@ class Placed(Engine, Protocol):
     def workers_from(self) -> str: ...
     @property
     def memory_from(self) -> str: ...
-    def must_fit(self, data: Sharded, query: Query[Any], /) -> None:
-        """Refuse a query for which the memory limit is too small."""
+    def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
+        """Refuse queries for which the memory limit is too small."""
         ...
 
 
@@ -84,11 +84,12 @@ class Session:
 
     def must_fit(self, solver: AnySolver, problem: Any) -> None:
         """Refuse what the memory limit is too small for, before anything is read."""
-        widest = 0
-        for query in ahead(solver, problem, self.laid.empty()):
-            self.engine.must_fit(self.data, query)
-            widest = max(widest, query.measure.bytes())
-        self.engine.must_fit(self.data, Query(Survey(self.laid), beside=widest))
+        asked = [*ahead(solver, problem, self.laid.empty()), *later(solver, problem)]
+        survey = Survey(self.laid)
+        asked.append(Query(survey, beside=max(query.measure.bytes() for query in asked)))  # where one isn't finite
+        if self._seen is None and self.also:
+            asked.append(Query(Beside((survey, *self.also))))
+        self.engine.must_fit(self.data, asked)
 
     def fold(self, measure: Statistic[A]) -> A:
         """One statistic of all rows."""

@@ -1,4 +1,4 @@
-"""What a solver will ask, as far as that is known before any row is."""
+"""What a solver will ask, and what it may, as far as that is known before any row is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from shardlearn.core.block import Block
 from shardlearn.core.query import Query
 from shardlearn.core.solver import AnySolver, held
+from shardlearn.statistics.gram import Gram
 from shardlearn.statistics.moments import Moments
+
+from .gram_least_squares import GramLeastSquares
+from .problem import RUNS
 
 MOST = 3  # questions about moments at the beginning: of the first block, of all rows
 
@@ -23,3 +29,14 @@ def ahead(solver: AnySolver, problem: Any, empty: Block) -> Iterator[Query[Any]]
         if not isinstance(query.measure, Moments):
             return
         state = solver.tell(problem, state, query.measure.of(empty))
+
+
+def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
+    """Questions beside which least squares may hold more than while it sums second moments."""
+    if not isinstance(solver, GramLeastSquares):
+        return
+    p = problem.shape.features
+    square, systems = 8 * p * p, problem.targets if problem.positive else len(np.unique(problem.alpha))
+    yield Query(Moments(p), beside=(systems + 5) * square)  # normal equations, and what they are made from
+    if not problem.positive and not problem.alpha.all() and problem.shape.rows > p:
+        yield Query(Gram(p), runs=RUNS, beside=(systems + 2) * square)  # columns that lie close to others
