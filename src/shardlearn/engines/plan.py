@@ -73,6 +73,7 @@ class Demand:
     answer: int = 0  # bytes of one answer, at most; of a stream: of what a block is rewritten to
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
+    walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
 
 
 def span_of(rows: Rows, grid: Grid) -> range:
@@ -123,9 +124,16 @@ def answers_held(span: range, workers: int, pieces: Sequence[Piece], queues: int
     return min(whole + workers * loose, len(span)) + 2 * workers
 
 
-def answer_bytes(demand: Demand, answers: int) -> int:
-    """Of so many answers alive at once, and what the solver holds. Gathered rows are copied once, at the end."""
-    return (min(answers, 2) if demand.gathers else answers) * demand.answer + demand.beside
+def answer_bytes(demand: Demand, answers: int, workers: int) -> int:
+    """Of so many answers alive at once, and what the solver holds. Gathered rows are copied once, at the end.
+
+    A worker that walks holds what it has, a block's answer and what it makes of both; so does who merges.
+    """
+    if demand.gathers:
+        answers = min(answers, 2)
+    elif demand.walks:
+        answers = min(answers, 3 * workers + 3)
+    return answers * demand.answer + demand.beside
 
 
 def plan_fold(demand: Demand, limit: int | None) -> Plan:
@@ -232,14 +240,14 @@ def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, re
     full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
     answers = answers_held(everything, workers, full, max(readers, 1))
     blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
-    account = Account(None, readers * demand.foot.reader, blocks, answer_bytes(demand, answers))
+    account = Account(None, readers * demand.foot.reader, blocks, answer_bytes(demand, answers, workers))
     return Plan(full, lanes, readers or workers, workers, account)
 
 
 def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
     """Each piece is read by who computes it, block by block."""
     pieces = aligned_pieces(demand.span, demand.cuts, size)
-    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces))
+    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces), workers)
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
     return Plan(pieces, {}, workers, workers, account)
@@ -248,7 +256,7 @@ def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:
     """Readers go from worker to worker, so that one reads on while others compute."""
     pieces, lanes = _chunks(demand.span, demand.cuts, readers, size)
-    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces, readers))
+    answers = answer_bytes(demand, answers_held(demand.span, workers, pieces, readers), workers)
     account = Account(None, readers * demand.foot.reader, _in_flight(demand, workers * (size + 1)), answers)
     return Plan(pieces, lanes, readers, workers, account)
 

@@ -295,7 +295,9 @@ class PoolEngine:
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
         opened, measure = self._opened[at.key], query.measure
         answer = measure.bytes()
-        return Demand(span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure))
+        return Demand(
+            span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure), walks(query)
+        )
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
         emit(plan.told())

@@ -106,7 +106,8 @@ class SerialEngine:
 
 def _asked(at: Sharded, query: Query[Any]) -> tuple[Demand, list[range] | None]:
     answer, rows = query.measure.bytes(), gathers(query.measure)
-    demand = Demand(at.grid.blocks, at.blocks.cuts(), at.blocks.footprint(), 1, answer, query.beside, rows)
+    foot, walking = at.blocks.footprint(), walks(query)
+    demand = Demand(at.grid.blocks, at.blocks.cuts(), foot, 1, answer, query.beside, rows, walking)
     return demand, None if query.runs is None else run_spans(at.grid, query.runs)
 
 
