@@ -13,6 +13,7 @@ from shardlearn.engines.serial import SerialEngine
 from shardlearn.run import run
 from shardlearn.solvers.ahead import MOST, ahead, later
 from shardlearn.solvers.registry import SOLVERS, Example
+from shardlearn.statistics.curvature import Curvature
 from shardlearn.statistics.moments import Moments
 
 
@@ -63,6 +64,21 @@ def test_close_columns_and_several_penalties() -> None:
     positive = replace(several.problem, positive=True)
     assert [query.beside // (8 * p * p) for query in later(several.solver, positive)] == [7]
     assert list(later(Always(), ridge)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in SOLVERS if name.startswith("preconditioned")])
+def test_what_a_search_may_come_to(name: str) -> None:
+    """Whatever it asks is planned before: as large, and with as much beside it."""
+    example = SOLVERS[name]()
+    blocks, asked = fitted(replace(example, solver=replace(example.solver, tol=1e-13)))
+    planned = [*ahead(example.solver, example.problem, blocks.empty()), *later(example.solver, example.problem)]
+    large = [query for query in asked if query.runs is not None]
+    assert "sample" in name or any(isinstance(query.measure, Curvature) for query in large)
+    for query in large:
+        like = [one for one in planned if type(one.measure) is type(query.measure) and one.runs == query.runs]
+        assert max(one.measure.bytes() for one in like) >= query.measure.bytes()
+        q = example.problem.outputs * (example.problem.shape.features + 1)
+        assert max(one.beside for one in planned) + 8 * 40 * q >= query.beside  # pairs of steps are small beside it
 
 
 @dataclass(frozen=True)

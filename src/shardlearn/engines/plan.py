@@ -295,14 +295,16 @@ def _first_that_fits(options: Iterator[Plan], limit: int | None) -> Plan:
 def refusal(least: Account, limit: int) -> MemoryLimitError:
     """What the leanest way would take, and what to change."""
     parts = [("one reader", least.reading), ("blocks in flight", least.blocks), ("answers", least.answers)]
-    fixes = [f'memory="{-(-least.need * 21 // 20 // 1_000_000)}MB" or more']
+    size = f"{-(-least.need * 21 // 20 // 1_000_000)}MB"
+    fixes = [f'memory="{size}" (--memory {size}) or more']
     if least.reading + least.blocks > least.answers:
-        fixes.append("fewer columns (columns=...)")
+        fixes.append("fewer columns (columns=..., --columns)")
         fixes.append("files with smaller row groups")
     else:
-        fixes.append("fewer features or classes, or a solver= that keeps no p x p matrix")
+        fixes.append("fewer features or classes")
+        fixes.append('no p x p matrix: Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")')
     return MemoryLimitError(
-        "The memory limit is too small for this pass over the data; nothing was read.",
+        "The memory limit is too small for this pass over the data; nothing was read for it.",
         code="SL3001",
         found=f"memory={limit:,} bytes",
         needed=f"{least.need:,} bytes: " + ", ".join(f"{name} {nbytes:,}" for name, nbytes in parts if nbytes),

@@ -11,10 +11,12 @@ import numpy as np
 from shardlearn.core.block import Block
 from shardlearn.core.query import Query
 from shardlearn.core.solver import AnySolver, held
+from shardlearn.statistics.curvature import Curvature
 from shardlearn.statistics.gram import Gram
 from shardlearn.statistics.moments import Moments
 
 from .gram_least_squares import GramLeastSquares
+from .preconditioned_lbfgs import PreconditionedLbfgs, sharpens
 from .problem import RUNS
 
 MOST = 3  # questions about moments at the beginning: of the first block, of all rows
@@ -32,11 +34,16 @@ def ahead(solver: AnySolver, problem: Any, empty: Block) -> Iterator[Query[Any]]
 
 
 def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
-    """Questions beside which least squares may hold more than while it sums second moments."""
-    if not isinstance(solver, GramLeastSquares):
-        return
+    """Questions that it may come to, where answers or what it holds beside them are large."""
     p = problem.shape.features
-    square, systems = 8 * p * p, problem.targets if problem.positive else len(np.unique(problem.alpha))
-    yield Query(Moments(p), beside=(systems + 5) * square)  # normal equations, and what they are made from
-    if not problem.positive and not problem.alpha.all() and problem.shape.rows > p:
-        yield Query(Gram(p), runs=RUNS, beside=(systems + 2) * square)  # columns that lie close to others
+    if isinstance(solver, PreconditionedLbfgs):
+        q = problem.outputs * (p + 1)
+        yield Query(Gram(p), runs=RUNS)  # where a sample of the rows is no help
+        if sharpens(problem):
+            at = np.zeros((problem.outputs, p)), np.zeros(problem.outputs)
+            yield Query(Curvature(problem.loss, *at), runs=RUNS, beside=2 * 8 * q * q)
+    if isinstance(solver, GramLeastSquares):
+        square, systems = 8 * p * p, problem.targets if problem.positive else len(np.unique(problem.alpha))
+        yield Query(Moments(p), beside=(systems + 5) * square)  # normal equations, and what they are made from
+        if not problem.positive and not problem.alpha.all() and problem.shape.rows > p:
+            yield Query(Gram(p), runs=RUNS, beside=(systems + 2) * square)  # columns that lie close to others
