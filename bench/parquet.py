@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from .settings import FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
 
 HEAD = ("a pass over Parquet", "who", "M rows/s", "CPU s / M rows", "peak MB", "ours / it", "")
-COLUMNS, LIMIT = 40, 500_000_000
+COLUMNS, LIMIT, BATCH = 40, 500_000_000, 8_192
 OURS = "shardlearn: a gradient"
 LEAN = {"pre_buffer": False, "buffer_size": 16_384}  # of 4 KiB to 1 MiB the fastest
 LARGER = {"pre_buffer": False, "buffer_size": 65_536}
@@ -76,7 +76,7 @@ WAYS: dict[str, Callable[[str], int]] = {
     OURS: ours,
     "pyarrow: row groups on our threads, lean": own_threads(65_536, **LEAN),
     "pyarrow: row groups on our threads, lean, 16,384 rows": own_threads(16_384, **LEAN),
-    "pyarrow: row groups on our threads, lean, 8,192 rows": own_threads(8_192, **LEAN),
+    "pyarrow: row groups on our threads, lean, 8,192 rows": own_threads(BATCH, **LEAN),
     "pyarrow: row groups on our threads, larger buffers": own_threads(65_536, **LARGER),
     "pyarrow: row groups on our threads, as it comes": own_threads(65_536),
     "pyarrow: its threads, lean": its_threads(65_536, **LEAN),
@@ -95,6 +95,7 @@ def table() -> list[tuple[str, ...]]:
     speed = {way: median(run["rows"] / run["seconds"] for run in runs) / 1e6 for way, runs in found.items()}
     cpu = {way: median(run["cpu"] / run["rows"] for run in runs) * 1e6 for way, runs in found.items()}
     peak = {way: max(run["peak"] for run in runs) for way, runs in found.items()}
+    pack = _packing(path)
     name = f"{rows(4_000_000):,} x {COLUMNS} f64, limit {LIMIT / 1e6:.0f} MB, {THREADS} threads"
     return [
         (
@@ -107,7 +108,7 @@ def table() -> list[tuple[str, ...]]:
             "" if peak[way] <= LIMIT else "over the limit",
         )
         for way in sorted(WAYS, key=lambda way: -speed[way])
-    ]
+    ] + [(f"{BATCH:,} rows at a time, in memory", "shardlearn: packing alone, one thread", *pack)]
 
 
 def written() -> Path:
@@ -123,6 +124,36 @@ def written() -> Path:
                 file.write_table(pa.table([rng.standard_normal(n) for _ in names], names=names))
                 left -= n
     return path
+
+
+def _packing(path: Path) -> tuple[str, ...]:
+    """Bytes read and written a second, beside a loop that only reads memory."""
+    from shardlearn import _native
+    from shardlearn.data.packing import packer
+
+    batches = list(pq.ParquetFile(path).iter_batches(BATCH, row_groups=[0]))
+    pack, blocks, many = (
+        packer(batches[0].schema, range(1, COLUMNS)),
+        np.zeros((2, BATCH, COLUMNS - 1)),
+        np.ones(1 << 25),
+    )
+    spans = [(pack.export(batch), range(batch.num_rows), blocks[i % 2]) for i, batch in enumerate(batches)]
+
+    def seconds(do: Callable[[], object]) -> float:
+        began = time.thread_time()
+        do()
+        return time.thread_time() - began
+
+    def pack_all() -> None:
+        for span in spans:
+            pack.rows(*span)
+
+    times = [(seconds(pack_all), seconds(lambda: _native.peak_read(many))) for _ in range(REPEATS)]
+    packing, reading = (median(each) for each in zip(*times, strict=True))
+    count = sum(batch.num_rows for batch in batches)
+    moved, limit = 16 * count * (COLUMNS - 1) / packing / 1e9, many.nbytes / reading / 1e9
+    said = f"{moved:.1f} GB/s read and written, {moved / limit:.2f} of the {limit:.1f} that a loop reads"
+    return f"{count / packing / 1e6:.2f}", f"{packing / count * 1e6:.3f}", "", "", said
 
 
 def _run(way: str, path: Path) -> dict:

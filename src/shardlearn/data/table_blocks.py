@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -96,6 +97,10 @@ class TableBlocks:
         return Block(X, y, np.empty(0) if weighted else None, self.grid.first, extra=extra)
 
     def footprint(self) -> Footprint:
+        return self._footprint
+
+    @cached_property
+    def _footprint(self) -> Footprint:
         beside = 64 if self.y_kind == "str" else 8 * (self.y_kind is not None)
         beside += 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
         rows = min(self.grid.rows, max(self.grid.count, 1))
