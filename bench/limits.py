@@ -41,7 +41,7 @@ def _median(run) -> float:
 
 
 def shares(results: Sequence[Contender]) -> list[tuple[str, ...]]:
-    """Least squares by its arithmetic (the upper half of the Gram matrix), logistic by the bytes of its passes."""
+    """Least squares by its arithmetic (the upper half of the Gram matrix), logistic by the bytes of passes."""
     limits = {threads: peaks(threads) for threads in (1, THREADS)}
     rows = []
     for c in results:
@@ -52,8 +52,8 @@ def shares(results: Sequence[Contender]) -> list[tuple[str, ...]]:
         flops, read = limits[c.threads]
         if c.task != "logistic":
             rows.append(_share(c, n * p * (p + 1) / c.seconds, flops, "GFLOP/s"))
-        elif c.passes:
-            rows.append(_share(c, c.passes * X.stat().st_size / c.seconds, read, "GB/s"))
+        elif c.steps:
+            rows.append(_share(c, (c.steps + 1) * X.stat().st_size / c.seconds, read, "GB/s"))
     return rows
 
 

@@ -35,6 +35,7 @@ class Contender:
     tol: float | None = None
     gap: float = np.inf  # (F - F*) / F*
     passes: int | None = None
+    steps: int = 0  # after each of which, and at the start, all rows are visited
     note: str = ""
     times: list[float] = field(default_factory=list)
     process: subprocess.Popen | None = None
@@ -124,7 +125,7 @@ def qualify(contender: Contender, problem: LeastSquares | Logistic, best: float,
             contender.tol = tol
             answer = contender.fit(limit)
             gap = (problem.value(np.array(answer["W"]), np.array(answer["b"])) - best) / abs(best)
-            contender.gap, contender.passes = gap, answer["passes"]
+            contender.gap, contender.passes, contender.steps = gap, answer["passes"], answer["steps"]
             contender.times = [answer["seconds"]]
             if answer["fallback"]:
                 raise GivenUpError("it runs scikit-learn's own code")

@@ -67,7 +67,8 @@ def _model(model) -> dict:
     report = getattr(model, "report_", None)
     passes = getattr(report, "passes", None)
     iterations = np.max(getattr(model, "n_iter_", None) or 0) if passes is None else passes
-    return {"W": W.tolist(), "b": b.tolist(), "passes": None if iterations is None else int(iterations)}
+    steps = int(np.max(getattr(model, "n_iter_", None) or 0))
+    return {"W": W.tolist(), "b": b.tolist(), "passes": None if iterations is None else int(iterations), "steps": steps}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ constexpr i64 STRIDE = (SUB_LEAF + 1) * COLUMNS;    // from block to block: a li
 constexpr int GROUP = 3;                            // blocks side by side in a tile
 constexpr int TILE_R = W == 8 ? 8 : W == 4 ? 4 : 2;  // left columns that one register tile takes
 constexpr int TILE_B = W == 8 ? GROUP : 1;          // and blocks on its right
+constexpr i64 PACKED_AT_ONCE = 16;                  // rows that are dealt to the blocks while they are in the first cache
 constexpr i64 AHEAD_BYTES = 320 << 10;              // a sub-leaf that is fetched while the one before is worked on
 
 // A sub-leaf less the pivots, in blocks of 8 columns: [block][row][8].
@@ -69,14 +70,15 @@ inline void block_chains(const double* left, int columns, const double* right, i
 
 template <class X>
 inline void pack_rows(const X& x, const double* weight, i64 p, Leaf& leaf) {
-    for (i64 i = 0; i < leaf.rows; ++i)
+    for (i64 start = 0; start < leaf.rows; start += PACKED_AT_ONCE)
         for (i64 b = 0; b < leaf.blocks; ++b)
-            for (int c = 0; c < COLUMNS; c += W) {
-                i64 j = b * COLUMNS + c, to = b * STRIDE + i * COLUMNS + c;
-                V value = b < leaf.full ? x.at(i, j) : x.at(i, least(j, p), inside(p - j, 0));
-                store(leaf.x + to, value);
-                if (weight) store(leaf.wx + to, set(weight[i]) * value);
-            }
+            for (i64 i = start; i < least(start + PACKED_AT_ONCE, leaf.rows); ++i)
+                for (int c = 0; c < COLUMNS; c += W) {
+                    i64 j = b * COLUMNS + c, to = b * STRIDE + i * COLUMNS + c;
+                    V value = b < leaf.full ? x.at(i, j) : x.at(i, least(j, p), inside(p - j, 0));
+                    store(leaf.x + to, value);
+                    if (weight) store(leaf.wx + to, set(weight[i]) * value);
+                }
 }
 
 SL_INLINE double target(const GramInput& in, i64 i, i64 q) {
@@ -108,13 +110,15 @@ SL_INLINE void add_tile(const double* tile, i64 i, i64 j, int blocks, i64 p, dou
 
 inline void add_triangle(const Leaf& leaf, i64 p, double* g) {
     double tile[COLUMNS * GROUP * COLUMNS];
-    i64 fetched = 0;
+    i64 fetched = 0, calls = 0;
+    for (i64 group = 0; group < leaf.full; group += GROUP) calls += least(group + GROUP, leaf.full);
+    i64 each = calls ? (leaf.ahead_lines + calls - 1) / calls : 0;  // so that memory is asked all the time
     for (i64 group = 0; group < leaf.full; group += GROUP)
         for (i64 i = 0; i < least(group + GROUP, leaf.full); ++i) {
             i64 j = most(i, group);
             int blocks = static_cast<int>(least(group + GROUP, leaf.full) - j);
-            Fetch fetch = {leaf.ahead + fetched * 64, leaf.ahead_lines - fetched};
-            fetched += SUB_LEAF;
+            Fetch fetch = {leaf.ahead + fetched * 64, least(each, leaf.ahead_lines - fetched)};
+            fetched += each;
             block_chains(leaf.wx + i * STRIDE, COLUMNS, leaf.x + j * STRIDE, blocks, leaf.rows, fetch, tile);
             add_tile(tile, i, j, blocks, p, g);
         }

@@ -34,7 +34,7 @@ SAMPLER = """
         while not stop.wait(0.005):
             peak = max(peak, held())
 
-    sampler = threading.Thread(target=sample)
+    sampler = threading.Thread(target=sample, daemon=True)
     sampler.start()
     laid = lay_out(path, spec=Spec(reader_bytes=lean or None))
     rows = 0

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from shardlearn import engines
 from shardlearn.core.events import Emit, Notice, Timed
@@ -152,3 +153,4 @@ def _write(source: Source, names: Sequence[str], like: Array, path: str, stop: E
             writer.write(rows.data.cast("B"))
     finally:
         writer.close()
+        pa.default_memory_pool().release_unused()  # a table comes here because memory is short

@@ -104,7 +104,8 @@ class TableBlocks:
         beside = 64 if self.y_kind == "str" else 8 * (self.y_kind is not None)
         beside += 8 * (self.roles.weight is not None) + 64 * len(self.roles.keep)
         rows = min(self.grid.rows, max(self.grid.count, 1))
-        reader = self.source.reader_bytes(self.from_batches, rows) if self.from_batches else 0
+        source = self.source
+        reader = source.reader_bytes(self.from_batches, rows) + source.kept_bytes if self.from_batches else 0
         if self.lean is not None:
             reader += self.lean.reader_bytes(rows)
         return Footprint(rows * (self.row_bytes + beside), reader, False)
