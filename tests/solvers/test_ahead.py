@@ -81,6 +81,13 @@ def test_what_a_search_may_come_to(name: str) -> None:
         assert max(one.beside for one in planned) + 8 * 40 * q >= query.beside  # pairs of steps are small beside it
 
 
+def test_too_many_outputs_for_one_metric() -> None:
+    """The metric is not made again then, so there is nothing to plan but the first one."""
+    example = SOLVERS["preconditioned-lbfgs, multinomial"]()
+    many = replace(example.problem, outputs=65)
+    assert [type(query.measure).__name__ for query in later(example.solver, many)] == ["Gram"]
+
+
 @dataclass(frozen=True)
 class Always:
     """Moments, for ever."""
