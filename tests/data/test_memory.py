@@ -12,42 +12,28 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from tests.project.sources import ROOT
 
 SAMPLER = """
-    import gc, sys, threading, time
+    import sys
     import numpy as np, pyarrow.compute, pyarrow.csv, pyarrow.parquet
     from shardlearn.core.events import ignore
     from shardlearn.data import Spec, lay_out
-
-    def held():
-        with open("/proc/self/status") as status:
-            return sum(int(line.split()[1]) for line in status if line.startswith(("RssAnon", "RssShmem"))) * 1024
+    from tests.peak import Peak
 
     path, lean, warm = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     for _, block in lay_out(warm).blocks.read([0], emit=ignore):
         del block
-    gc.collect()
-    before, peak, stop = held(), 0, threading.Event()
-
-    def sample():
-        global peak
-        while not stop.wait(0.005):
-            peak = max(peak, held())
-
-    sampler = threading.Thread(target=sample, daemon=True)
-    sampler.start()
-    laid = lay_out(path, spec=Spec(reader_bytes=lean or None))
-    rows = 0
-    for _, block in laid.blocks.read(list(laid.grid.blocks), emit=ignore):
-        rows += block.n
-        block.X[:, 0].max()
-    stop.set()
-    sampler.join()
+    with Peak() as peak:
+        laid = lay_out(path, spec=Spec(reader_bytes=lean or None))
+        rows = 0
+        for _, block in laid.blocks.read(list(laid.grid.blocks), emit=ignore):
+            rows += block.n
+            block.X[:, 0].max()
     found = laid.blocks.footprint()
     del block
     laid = None
-    gc.collect()
-    print(rows, peak - before, found.reader + 2 * found.block, held() - before)
+    print(rows, peak.added, found.reader + 2 * found.block, peak.kept())
 """
 
 
@@ -58,6 +44,7 @@ def measured(path: Path, warm: Path, lean: int = 0) -> tuple[int, int, int, int]
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,  # where `tests` is found
     )
     assert done.returncode == 0, done.stderr
     rows, peak, planned, after = (int(word) for word in done.stdout.split())

@@ -20,6 +20,7 @@ from shardlearn import engines
 from shardlearn.core.errors import InputError, SourceChangedError
 from shardlearn.core.events import Event, Notice, Timed
 from shardlearn.data import Spec, cache, files, lay_out, read
+from shardlearn.data.parquet import READS
 
 TABLE = table()
 REFERENCE = blocks(lay_out(TABLE, "y", "w"))
@@ -260,3 +261,14 @@ def test_wide_tables_with_missing_values_and_large_integers(tmp_path: Path) -> N
     pq.write_table(TABLE.set_column(3, "c3", pa.array([2**53 + 1] * 9000)), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r'beyond 2\*\*53(.|\n)*column "c3"; first at row 0 \(9,000 rows\)'):
         blocks(lay_out(tmp_path, "y", "w", lean))
+
+
+def test_a_forked_child_counts_reads_from_zero() -> None:
+    """Whoever held the lock is not there; a child that waited for it would wait for ever."""
+    READS._lock.acquire()
+    child = os.fork()
+    if not child:
+        free = READS._lock.acquire(blocking=False)
+        os._exit(0 if free and READS._open == 0 else 1)
+    READS._lock.release()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

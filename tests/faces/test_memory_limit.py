@@ -7,48 +7,34 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from tests.project.sources import ROOT
 
 PROGRAM = """
-    import gc, json, sys, threading
+    import json, sys
     import numpy as np, pyarrow.compute, pyarrow.csv, pyarrow.parquet, pyarrow.dataset
     import shardlearn
-    from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
-
-    def held():
-        with open("/proc/self/status") as status:
-            return sum(int(line.split()[1]) for line in status if line.startswith(("RssAnon", "RssShmem"))) * 1024
+    from shardlearn import linear_model
+    from tests.peak import Peak
 
     order = json.loads(sys.argv[1])
 
     def all_of_it(data, out):
-        model = eval(order["model"]).fit(data, "y")
+        model = getattr(linear_model, order["model"])(**order["settings"]).fit(data, "y")
         score = model.score(data, "y")
         model.predict(data).to_parquet(out)
         return model.report_.rows, score
 
     all_of_it(order["warm"], order["out"] + " of few rows")  # loads what is loaded once
-    with shardlearn.engine("threads", workers=2, memory=order["memory"]):
-        gc.collect()
-        before, peak, stop = held(), 0, threading.Event()
-
-        def sample():
-            global peak
-            while not stop.wait(0.005):
-                peak = max(peak, held())
-
-        sampler = threading.Thread(target=sample, daemon=True)
-        sampler.start()
+    with shardlearn.engine("threads", workers=2, memory=order["memory"]), Peak() as peak:
         rows, score = all_of_it(order["data"], order["out"])
-        stop.set()
-        sampler.join()
-    gc.collect()
-    print(json.dumps({"peak": peak - before, "after": held() - before, "score": score, "rows": rows}))
+    print(json.dumps({"peak": peak.added, "after": peak.kept(), "score": score, "rows": rows}))
 """
 
 
@@ -67,17 +53,20 @@ def write(path: Path, rows: int, columns: int, group: int) -> str:
     return str(path)
 
 
-def run(tmp_path: Path, name: str, model: str, shape: tuple[int, int, int], limit: int) -> dict[str, float]:
+def run(
+    tmp_path: Path, name: str, model: tuple[str, dict[str, Any]], shape: tuple[int, int, int], limit: int
+) -> dict[str, float]:
     suffix = Path(name).suffix
     order = {
-        "model": model,
+        "model": model[0],
+        "settings": model[1],
         "data": write(tmp_path / name, *shape),
         "warm": write(tmp_path / f"warm{suffix}", 2_000, shape[1], 2_000),
         "out": str(tmp_path / "out"),
         "memory": limit,
     }
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(PROGRAM), json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found: dict[str, float] = json.loads(done.stdout)
     print(f"{name}: {found['peak'] / 1e6:.0f} MB of {limit / 1e6:.0f}, {found['after'] / 1e6:.0f} MB afterwards")
@@ -85,7 +74,10 @@ def run(tmp_path: Path, name: str, model: str, shape: tuple[int, int, int], limi
 
 
 GROUP = 1_048_576  # rows, pyarrow's default
-LOGISTIC, RIDGE, SPARE = "LogisticRegression()", "Ridge()", 'LogisticRegression(solver="lbfgs", tol=1e-2)'
+Model = tuple[str, dict[str, Any]]  # class and settings
+LOGISTIC: Model = ("LogisticRegression", {})
+SPARE: Model = ("LogisticRegression", {"solver": "lbfgs", "tol": 1e-2})
+RIDGE: Model = ("Ridge", {})
 CI = {  # under the system's allocator, as the command line has it: Arrow's own keep more than such limits leave
     "row groups": ("t.parquet", LOGISTIC, (1_250_000, 40, GROUP // 10), 64_000_000),
     "least squares": ("t.parquet", RIDGE, (1_250_000, 40, GROUP // 10), 80_000_000),
@@ -109,7 +101,7 @@ WHOLE = {
     ],
 )
 def test_a_fit_stays_within_its_limit(
-    case: tuple[str, str, tuple[int, int, int], int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: tuple[str, Model, tuple[int, int, int], int, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, model, shape, limit, allocator = case
     monkeypatch.setenv("ARROW_DEFAULT_MEMORY_POOL", allocator)

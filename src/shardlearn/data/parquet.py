@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +41,10 @@ class Reads:
     """
 
     def __init__(self) -> None:
+        self.begin_again()
+        os.register_at_fork(after_in_child=self.begin_again)  # reads, and who held the lock, were the parent's
+
+    def begin_again(self) -> None:
         self._lock, self._open = Lock(), 0
 
     def __enter__(self) -> None:
