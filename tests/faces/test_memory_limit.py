@@ -80,7 +80,7 @@ SPARE: Model = ("LogisticRegression", {"solver": "lbfgs", "tol": 1e-2})
 RIDGE: Model = ("Ridge", {})
 CI = {  # under the system's allocator, as the command line has it: Arrow's own keep more than such limits leave
     "row groups": ("t.parquet", LOGISTIC, (1_250_000, 40, GROUP // 10), 64_000_000),
-    "least squares": ("t.parquet", RIDGE, (1_250_000, 40, GROUP // 10), 80_000_000),
+    "least squares": ("t.parquet", RIDGE, (1_250_000, 40, GROUP // 10), 64_000_000),
     "a thousand columns": ("t.parquet", SPARE, (20_000, 1_000, GROUP), 80_000_000),
     "csv": ("t.csv", LOGISTIC, (250_000, 20, 10_000), 80_000_000),
 }

@@ -137,6 +137,45 @@ def test_many_files_and_row_groups_depend_on_the_rows_alone(
         assert all((other / f).read_bytes() == (folders[0] / f).read_bytes() for f in files)
 
 
+def test_a_writer_gives_up_a_dictionary_of_values_that_do_not_repeat(model: Any, path: str, tmp_path: Path) -> None:
+    folder = model.predict_proba(path).to_parquet(tmp_path / "out", keep=["id", "late"])
+    group = pq.ParquetFile(folder / "part-00000.parquet").metadata.row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    pages = {name: c.data_page_offset - c.dictionary_page_offset for name, c in columns.items()}  # of dictionaries
+    assert max(pages.values()) < 1.5 * tables.REPEATS  # with a page's header; pyarrow's own limit is 1 MiB
+    assert pages["late"] < 100
+    assert columns["late"].total_compressed_size < group.num_rows  # three words, each written once
+
+
+def test_row_groups_of_many_columns_are_short(
+    model: Any, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width = 8 + tables.TEXT + 3 * 8  # row, label, three probabilities
+    monkeypatch.setattr(tables, "GROUP_BYTES", 5_000 * width)
+    folder = model.predict_proba(path).to_parquet(tmp_path / "out")
+    found = pq.ParquetFile(folder / "part-00000.parquet").metadata
+    assert [found.row_group(i).num_rows for i in range(3)] == [4_096, 4_096, 4_096]
+    assert folder.joinpath("part-00001.parquet").is_file()
+    np.testing.assert_array_equal(pd.read_parquet(folder)["row"], np.arange(ROWS))
+
+
+def test_no_row_group_is_empty_where_the_last_one_is_full(
+    model: Any, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROW_GROUP", ROWS // 3)
+    folder = model.predict(path).to_parquet(tmp_path / "out")
+    found = pq.ParquetFile(folder / "part-00000.parquet").metadata
+    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [ROWS // 3] * 3
+
+
+def test_predictions_of_no_rows_are_a_file_with_columns(model: Any, tmp_path: Path) -> None:
+    pd.DataFrame({name: [np.nan, np.nan] for name in "abc"}).to_parquet(tmp_path / "none.parquet")
+    data = shardlearn.read(tmp_path / "none.parquet", missing="drop")
+    folder = model.predict(data).to_parquet(tmp_path / "out")
+    assert [len(pd.read_parquet(p)) for p in folder.iterdir()] == [0]
+    assert list(pd.read_parquet(folder)) == ["row", "prediction"]
+
+
 def test_an_existing_folder_is_refused_unless_it_holds_predictions(model: Any, path: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     model.predict(path).to_parquet(out)

@@ -7,8 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from itertools import islice
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,11 @@ from shardlearn.core.errors import StorageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROW_GROUP = 131_072  # rows
+ROW_GROUP = 131_072  # rows, at most
+GROUP_BYTES = 8 * 1024 * 1024  # of a row group, at most: one is gathered while none is written
+TEXT = 64  # bytes of a string; an estimate
 GROUPS = 32  # row groups of a file
+REPEATS = 64 * 1024  # bytes of a column's dictionary, where what repeats has room; with 1 MiB its hash table takes 25
 MARK = b"shardlearn.predictions"
 
 
@@ -61,34 +63,53 @@ def _write(folder: Path, batches: Iterator[pa.RecordBatch]) -> None:
     """Row groups and files end where the count of rows says, so equal predictions give equal files."""
     import pyarrow.parquet as pq
 
-    groups = _row_groups(batches)
-    first = next(groups, None)
-    number = 0
-    while first is not None:
-        path = folder / f"part-{number:05d}.parquet"
-        schema = first.schema.with_metadata({MARK: b"1"})
-        with pq.ParquetWriter(path, schema) as writer:
-            writer.write_table(first.cast(schema), row_group_size=ROW_GROUP)
-            for table in islice(groups, GROUPS - 1):
-                writer.write_table(table.cast(schema), row_group_size=ROW_GROUP)
-        _flush(path)
-        first, number = next(groups, None), number + 1
+    with ExitStack() as file:
+        for number, group in enumerate(_row_groups(batches)):
+            marked = group.replace_schema_metadata({MARK: b"1"})
+            if number % GROUPS == 0:
+                file.close()
+                path = folder / f"part-{number // GROUPS:05d}.parquet"
+                writer = pq.ParquetWriter(path, marked.schema, dictionary_pagesize_limit=REPEATS)
+                file.callback(_flush, path)  # once the writer is closed
+                file.enter_context(writer)
+            writer.write_table(marked)
+            del group, marked  # before the next one is gathered
     _flush(folder)
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The same rows in tables of ROW_GROUP rows; the last one is shorter."""
+    """The same rows in tables of equally many rows, which nobody holds on to here; the last one is shorter."""
+    waiting: list[pa.RecordBatch] = []
+    held, given = 0, False
+    for batch in batches:
+        rows, rest = _group_rows(batch.schema), batch
+        while held + rest.num_rows >= rows:
+            waiting.append(rest.slice(0, rows - held))
+            rest, held, given = rest.slice(rows - held), 0, True
+            yield _emptied(waiting)
+        waiting.append(rest)
+        held += rest.num_rows
+    if waiting and (held or not given):
+        yield _emptied(waiting)
+
+
+def _group_rows(schema: pa.Schema) -> int:
+    """Rows of a row group: many, but of many classes no more than GROUP_BYTES hold."""
+    width = 0
+    for field in schema:
+        try:
+            width += field.type.bit_width // 8
+        except ValueError:
+            width += TEXT
+    return min(1 << max(GROUP_BYTES // max(width, 1), 1).bit_length() - 1, ROW_GROUP)
+
+
+def _emptied(waiting: list[pa.RecordBatch]) -> pa.Table:
     import pyarrow as pa
 
-    waiting: list[pa.RecordBatch] = []
-    for item in batches:
-        waiting.append(item)
-        while sum(one.num_rows for one in waiting) >= ROW_GROUP:
-            table = pa.Table.from_batches(waiting)
-            yield table.slice(0, ROW_GROUP)
-            waiting = table.slice(ROW_GROUP).to_batches()
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+    table = pa.Table.from_batches(waiting)
+    waiting.clear()
+    return table
 
 
 def _flush(path: Path) -> None:
