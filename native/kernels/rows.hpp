@@ -20,6 +20,11 @@ struct Dense {  // rows of a matrix, seen as doubles less the pivot
         V value = load_n(x + i * p + j, count);
         return PIVOT ? value - load_n(pivot + j, count) : value;
     }
+    SL_INLINE V pivot_at(i64 j) const { return PIVOT ? load(pivot + j) : zero(); }
+    SL_INLINE V at(i64 i, i64 j, V less) const {  // less = pivot_at(j), for the caller who has it at hand
+        V value = load(x + i * p + j);
+        return PIVOT ? value - less : value;
+    }
     Dense from(i64 i) const { return {x + i * p, pivot, p}; }
     // Into the second cache, ahead of use: it asks memory for more lines at once than the first. No harm beyond the end.
     SL_INLINE void fetch(i64 i, i64 j, i64 values) const {
