@@ -58,14 +58,17 @@ class MatrixSource(Source):
     @property
     def resident(self) -> bool:
         """Whether blocks are views of the caller's memory."""
-        if isinstance(self.X, Csr):
-            return True
-        return bool(self.X.flags.c_contiguous and self.X.flags.aligned and self.X.dtype == np.dtype(self.dtype))
+        return isinstance(self.X, Csr) or fits(self.X, np.dtype(self.dtype))
+
+
+def fits(X: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether rows can be used where they lie."""
+    return bool(X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned)
 
 
 def packed(X: Matrix, dtype: np.dtype[Any]) -> Matrix:
     """These rows as blocks hold them: the same memory where it fits, else a row-major copy."""
-    if isinstance(X, Csr):
+    if isinstance(X, Csr) or fits(X, dtype):
         return X
     if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
         _check_exact(X)
