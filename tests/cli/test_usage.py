@@ -37,6 +37,7 @@ FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,
         ((*FIT[:-1], ""), "--out takes the name of a folder"),
         ((*FIT, "--set", "alpha=-1"), "[SL1001]"),
         ((*FIT, "--memory", "many"), "where : --engine, --workers or --memory"),
+        ((*FIT, "--drop-columns", '"w'), "a name with a comma in double quotes: '\"a,b\",c'"),
         ((*FIT, "--engine", "ray"), "fix   : --engine threads computes the same model"),
     ],
 )

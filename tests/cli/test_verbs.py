@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as sk
@@ -94,6 +95,24 @@ def test_several_classes_and_several_files_after_one_flag(call, data, tmp_path) 
     text = call("evaluate", "m", "--data", *files).out
     assert "AUC" not in text
     assert "log loss" in text
+
+
+def test_a_name_with_a_comma_stands_in_double_quotes(call, tmp_path) -> None:
+    columns = {"x": [1.0, 2.0, 4.0], "a,b": [1.0, 0.0, 2.0], '"q"': [3.0, 1.0, 1.0], "day, month": ["m", "t", "w"]}
+    pq.write_table(pa.table({**columns, "y": [0.0, 1.0, 2.0]}), tmp_path / "t.parquet")
+    fit = ("fit", "Ridge", "t.parquet", "--target", "y", "--overwrite", "--out", "m")
+    refused = call(*fit, "--columns", "x,a,b")
+    assert refused.code == 1
+    assert """did you mean "a,b"? A flag takes that as '"a,b"'""" in refused.err
+    refused = call(*fit)
+    assert """--drop-columns '"day, month"'""" in refused.err
+    assert """--drop-columns '"day, month"'""" in call("inspect", "t.parquet", "--target", "y").out
+    assert call(*fit, "--columns", 'x, "a,b","""q"""').code == 0
+    assert shardlearn.load(tmp_path / "m").feature_names_in_.tolist() == ["x", "a,b", '"q"']
+    assert call(*fit, "--drop-columns", '"day, month",x').code == 0
+    assert shardlearn.load(tmp_path / "m").feature_names_in_.tolist() == ["a,b", '"q"']
+    assert call("predict", "m", "t.parquet", "--keep", '"day, month"', "--out", "p").code == 0
+    assert pq.read_table(tmp_path / "p").column_names == ["day, month", "prediction"]
 
 
 def test_paths_stand_anywhere(call, data, tmp_path) -> None:

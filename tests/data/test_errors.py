@@ -343,7 +343,7 @@ def test_drift(tmp_path: Path) -> None:
             f"  where : {tmp_path}/1.parquet and {tmp_path}/2.parquet\n"
             f"  found : {first}, {second}\n"
             "  needed: one kind of values in all files\n"
-            '  fix   : mend the file, or leave the column out (drop_columns=, --drop-columns "b")'
+            "  fix   : mend the file, or leave the column out (drop_columns=, --drop-columns b)"
         )
         assert features(lay_out(read(tmp_path, columns=["a"]))).tolist() == [[1], [1]]
     pq.write_table(pa.table({"a": [1.0], "b": [2.0], "c": [3.0]}), tmp_path / "2.parquet")

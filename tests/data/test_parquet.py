@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+from collections import namedtuple
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +22,7 @@ from shardlearn import engines
 from shardlearn.core.errors import InputError, SourceChangedError
 from shardlearn.core.events import Event, Notice, Timed
 from shardlearn.data import Spec, cache, files, lay_out, read
-from shardlearn.data.parquet import READS
+from shardlearn.data.parquet import READS, ParquetSource
 
 TABLE = table()
 REFERENCE = blocks(lay_out(TABLE, "y", "w"))
@@ -250,6 +252,26 @@ def test_wide_tables_without_disk_are_read_as_they_are(tmp_path: Path, monkeypat
     with pytest.raises(InputError, match="Not enough disk"):
         blocks(laid)
     same(blocks(lay_out(tmp_path, "y", "w", Spec(reader_bytes=1 << 20))), REFERENCE)
+
+
+def test_a_disk_too_small_is_told_where_nothing_fits_without_it(
+    tmp_path: Path, disk_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pq.write_table(TABLE, tmp_path / "a.parquet")
+    disk = namedtuple("disk", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: disk(0, 0, cache.MARGIN + 100_000))
+    with engines.engine("serial", memory="12MB"), pytest.raises(InputError) as caught:
+        lay_out(tmp_path, "y", "w")
+    assert caught.value.code == "SL2208"
+    assert caught.value.where == str(disk_cache)
+    assert caught.value.found == "0.1 MB free"
+    assert re.fullmatch(r"\d\.\d MB to unpack .* of the 12\.0 MB of memory", caught.value.needed)
+    assert "SHARDLEARN_CACHE" in caught.value.fix
+    monkeypatch.setattr(ParquetSource, "kept_bytes", 0)
+    with engines.engine("serial", memory="60MB"):  # enough for the table as it is, too little for its reader's share
+        laid = lay_out(tmp_path, "y", "w")
+        assert laid.blocks.lean is None
+        same(blocks(laid), REFERENCE)
 
 
 def test_wide_tables_with_missing_values_and_large_integers(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from shardlearn import __version__
 
-from .flags import DATA, Data, Known, Output, Paths, Rows, Run, Saving, Training
+from .flags import DATA, SEVERAL, Data, Known, Output, Paths, Rows, Run, Saving, Training
 from .output import Usage
 
 R = TypeVar("R", bound=Rows)
@@ -82,7 +82,7 @@ def predict(
     *paths: Paths,
     where: Rows = Rows(),  # noqa: B008  frozen
     keep: Annotated[
-        tuple[str, ...], Parameter(help="Columns to write beside the predictions, such as ids: a,b,c.")
+        tuple[str, ...], Parameter(help=f"Columns to write beside the predictions, such as ids. {SEVERAL}")
     ] = (),
     saving: Saving,
     run: Run = Run(),  # noqa: B008  frozen

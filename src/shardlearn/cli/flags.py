@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from .output import Usage
+
 DATA = Group("Data", sort_key=1)
 RUN = Group("How it runs", sort_key=2)
 OUTPUT = Group("Output", sort_key=3)
 Paths = Annotated[str, Parameter(help="Files, folders, globs or URIs: Parquet, CSV (also .gz), svmlight.")]
-SEVERAL = "Several: a,b,c, or the flag again."
+SEVERAL = "Several: a,b,c, or the flag again; a name with a comma in double quotes: '\"a,b\",c'."
 
 
 @Parameter(name="*", group=DATA)
@@ -105,5 +108,9 @@ class Saving:
 
 
 def listed(names: tuple[str, ...]) -> list[str]:
-    """`a,b` and `c` as a, b, c."""
-    return [name.strip() for text in names for name in text.split(",") if name.strip()]
+    """`a,b` and `c` as a, b, c; quoted as in CSV."""
+    try:
+        lines = [line for text in names for line in csv.reader([text], skipinitialspace=True, strict=True)]
+    except csv.Error as error:
+        raise Usage(f"Can't tell the names apart in {', '.join(names)}: {error}. {SEVERAL}") from None
+    return [name.strip() for line in lines for name in line if name.strip()]

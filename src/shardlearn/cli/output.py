@@ -9,9 +9,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .flags import Output
+if TYPE_CHECKING:
+    from .flags import Output
 
 
 class Usage(Exception):  # noqa: N818  what a person typed

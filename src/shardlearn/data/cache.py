@@ -97,18 +97,18 @@ def has_room(folder: str, needed: int) -> bool:
     return needed <= shutil.disk_usage(folder).free - MARGIN
 
 
-def could_hold(needed: int) -> bool:
-    """Whether the cache's disk has room, before anything is made there."""
+def on_disk() -> str:
+    """The cache's folder, or the one above it that is there, before anything is made."""
     folder = cache_folder()
     while not folder.is_dir():
         folder = folder.parent
-    return has_room(str(folder), needed)
+    return str(folder)
 
 
-def must_have(folder: str, needed: int) -> None:
+def must_have(folder: str, needed: int, because: str = "") -> None:
     """Refuse before writing what the disk has no room for."""
     if not has_room(folder, needed):
-        raise refusals.disk_full(folder, needed, max(shutil.disk_usage(folder).free - MARGIN, 0))
+        raise refusals.disk_full(folder, needed, max(shutil.disk_usage(folder).free - MARGIN, 0), because)
 
 
 class Writer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -185,8 +185,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:20]) + (f" and {len(names) - 20:,} more" if len(names) > 20 else "")
 
 
-def _drop(names: Iterable[str]) -> str:
-    return "--drop-columns " + ",".join(names)
+def _drop(names: Sequence[str]) -> str:
+    return "--drop-columns " + refusals.as_flag(names)
 
 
 def _look(laid: Laid, target: str | None, weight: str | None, whole: bool, reasons: list[Reason]) -> tuple[Laid, _Read]:

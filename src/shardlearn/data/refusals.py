@@ -6,6 +6,7 @@ No cell's value is ever part of one: kinds, counts, names and places only.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 
 from shardlearn.core.errors import InputError, InputTypeError, SourceChangedError
@@ -24,6 +25,12 @@ def listed(names: Sequence[str]) -> str:
     """Up to five names and how many more there are."""
     shown = ", ".join(f'"{name}"' for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} more"
+
+
+def as_flag(names: Sequence[str]) -> str:
+    """Names as `--columns` and its like take them, for a shell."""
+    quoted = ('"' + name.replace('"', '""') + '"' if "," in name or name.startswith('"') else name for name in names)
+    return shlex.quote(",".join(quoted))
 
 
 def several(count: int, what: str) -> str:
@@ -163,7 +170,10 @@ def unknown_names(missing: Sequence[str], known: Sequence[str], where: str, what
     close = {name: difflib.get_close_matches(name.casefold(), folded, 1, 0.6) for name in missing[:SHOWN]}
     meant = [f'"{folded[match[0]]}" for "{name}"' for name, match in close.items() if match]
     fix = f"did you mean {', '.join(meant)}?" if meant else "`shardlearn inspect` lists the columns"
-    if known and not meant and 2 * sum(map(is_number, known)) >= len(known):
+    split = [name for name in known if "," in name and {part.strip() for part in name.split(",")} & set(missing)]
+    if split:
+        fix = f"did you mean {listed(split)}? A flag takes that as {as_flag(split)}"
+    elif known and not meant and 2 * sum(map(is_number, known)) >= len(known):
         fix = "write the names of the columns into the first line: it is never taken for a row"
     return InputError(
         f"{what[0].upper()}{what[1:]} not found in the data: {listed(missing)}",
@@ -199,7 +209,7 @@ def duplicate_names(names: Sequence[str], where: str) -> InputError:
 def refused_kind(columns: Sequence[str], kind: str, where: str, fix: str, late: str = "") -> InputError:
     """Columns that are no numbers; `late`: one of them is, but for a row far down."""
     if len(columns) <= SHOWN:
-        fix = fix.replace("[...]", f"[{listed(columns)}]").replace("NAME", ",".join(columns))
+        fix = fix.replace("[...]", f"[{listed(columns)}]").replace("NAME", as_flag(columns))
     first = "could not convert string to float" if kind == "string" else f"Columns of kind {kind} are not numbers"
     return InputError(
         f"{first}: {'column' if len(columns) == 1 else 'columns'} {listed(columns)}",
@@ -220,7 +230,7 @@ def drifted(drift: Drift) -> InputError:
         where=f"{first[0]} and {other[0]}",
         found=f"{first[1]} in the first, {other[1]} in the second",
         needed="one kind of values in all files",
-        fix=f'mend the file, or leave the column out (drop_columns=, --drop-columns "{drift.column}")',
+        fix=f"mend the file, or leave the column out (drop_columns=, --drop-columns {as_flag([drift.column])})",
     )
 
 
@@ -309,14 +319,16 @@ def unknown_kind(kind: str) -> InputTypeError:
     )
 
 
-def disk_full(path: str, needed: int, free: int) -> InputError:
+def disk_full(path: str, needed: int, free: int, because: str = "") -> InputError:
+    """`because`: why the data is unpacked, where more memory would do too."""
+    fix = "free some disk, or point SHARDLEARN_CACHE at another folder"
     return InputError(
         "Not enough disk for the cache of unpacked data",
         code="SL2208",
         where=path,
         found=f"{gigabytes(free)} free",
-        needed=gigabytes(needed),
-        fix="free some disk, or point SHARDLEARN_CACHE at another folder",
+        needed=gigabytes(needed) + because,
+        fix=fix + (", or a larger memory= (--memory)" if because else ""),
     )
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from shardlearn import engines
 from shardlearn.core.events import Emit, Notice, Timed
+from shardlearn.core.grid import dense_block_rows
 from shardlearn.core.matrix import Array
 
 from . import cache, refusals, scan
@@ -119,8 +120,19 @@ def lean(source: Source, roles: Roles, budget: int | None) -> Lean | None:
     if held <= NARROW and budget is None:
         return None
     most = min(_of_the_limit() if budget is None else budget, WIDE)
-    size = source.count() * len(names) * np.dtype(roles.dtype).itemsize
-    return None if held <= most or not cache.could_hold(size) else Lean(source, names, roles.dtype, most)
+    if held <= most:
+        return None
+    row = len(names) * np.dtype(roles.dtype).itemsize
+    disk, size = cache.on_disk(), source.count() * row
+    if cache.has_room(disk, size):
+        return Lean(source, names, roles.dtype, most)
+    limit = engines.current().memory
+    blocks = 2 * row * min(dense_block_rows(len(names), row // len(names)), source.count())
+    least = held + source.kept_bytes + blocks
+    if limit is not None and least > limit:  # no plan does without the disk
+        taken = f"{refusals.gigabytes(least)} of the {refusals.gigabytes(limit)} of memory"
+        cache.must_have(disk, size, f" to unpack the table to: read as it is, it would take {taken}")
+    return None
 
 
 def _of_the_limit() -> int:
