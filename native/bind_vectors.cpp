@@ -31,6 +31,13 @@ void axpy(double alpha, const In<double>& x, const In<double>& y, const Out<doub
     kernels().axpy(alpha, from, added, to, n);
 }
 
+void add_upper(const In<double>& a, const Out<double>& into) {
+    const double* from = values(a, {-1, width(a)}, "A");
+    double* to = values(into, {length(a), length(a)}, "into");
+    Outside o;
+    kernels().add_upper(from, to, length(a));
+}
+
 void gemv(const In<double>& a, const In<double>& x, const Out<double>& out) {
     const double* matrix = values(a, {-1, -1}, "A");
     const double* from = values(x, {width(a)}, "x");
@@ -107,6 +114,7 @@ void bind_vectors(nb::module_& m) {
     m.def("expit", elementwise<EXPIT>, x, out);
     m.def("softplus", elementwise<SOFTPLUS>, x, out);
     m.def("dot", dot, a, b);
+    m.def("add_upper", add_upper, nb::arg("A").noconvert(), nb::arg("into").noconvert());
     m.def("axpy", axpy, nb::arg("alpha"), x, nb::arg("y").noconvert(), out);
     m.def("gemv", gemv, a, x, out);
     m.def("gemv_t", gemv_t, a, x, out);

@@ -22,6 +22,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::elementwise,
     isa::dot,
     isa::axpy,
+    isa::add_upper,
     isa::gemv,
     isa::gemv_t,
     isa::matmul,

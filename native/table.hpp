@@ -85,6 +85,7 @@ struct Table {
     void (*elementwise)(Function, const double* x, double* out, std::int64_t n);
     double (*dot)(const double* a, const double* b, std::int64_t n);
     void (*axpy)(double alpha, const double* x, const double* y, double* out, std::int64_t n);
+    void (*add_upper)(const double* a, double* into, std::int64_t p);
     void (*gemv)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
     void (*gemv_t)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
     void (*matmul)(const double* a, const double* b, double* out, std::int64_t m, std::int64_t inner, std::int64_t n);

@@ -54,6 +54,11 @@ inline void axpy(double alpha, const double* x, const double* y, double* out, i6
     });
 }
 
+// The upper triangle alone: half of the memory of a sum of whole matrices.
+inline void add_upper(const double* a, double* into, i64 p) {
+    for (i64 i = 0; i < p; ++i) axpy(1.0, a + i * p + i, into + i * p + i, into + i * p + i, p - i);
+}
+
 inline void gemv(const double* a, const double* x, double* out, i64 rows, i64 columns) {
     for (i64 i = 0; i < rows; ++i) out[i] = dot(a + i * columns, x, columns);
 }

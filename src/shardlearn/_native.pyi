@@ -40,6 +40,10 @@ def dot(
     a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
 ) -> float: ...
+def add_upper(
+    A: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    into: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def axpy(
     alpha: float,
     x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],

@@ -27,6 +27,16 @@ def positive(p: int) -> Floats:
     return A @ A.T + 0.1 * np.eye(p)
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 15, 16, 17, 100, 301])
+def test_the_upper_triangle_is_added(n: int) -> None:
+    rng = np.random.default_rng(n)
+    A, into = rng.normal(size=(n, n)), rng.normal(size=(n, n))
+    wanted = into + np.triu(A)
+    assert (np.abs(wanted - reference.add_upper(A, into)) <= 0.501 * np.spacing(np.abs(wanted))).all()
+    kernels.add_upper(A, into)
+    np.testing.assert_array_equal(into, wanted)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 15, 16, 17, 100, 1001])
 def test_dot_and_axpy(n: int) -> None:
     a, b = draw(n), draw(n + 1)[:n].copy()

@@ -61,6 +61,7 @@ def calls() -> list[Callable[[], Any]]:
         partial(kernels.exp, -700.0 - rng.random(100) * 50.0),
         partial(kernels.dot, small, X.ravel()),
         partial(kernels.axpy, 0.3, small, X.ravel()),
+        partial(upper_added, tiny),
         partial(kernels.gemv, X, pivot),
         partial(kernels.gemv_t, X, weight),
         partial(kernels.matmul, X, A * 1e-300),
@@ -82,6 +83,12 @@ def calls() -> list[Callable[[], Any]]:
         out += [partial(kernels.glm_sums, M, np.round(y), weight, W, b, loss, at) for loss in (kernels.MULTINOMIAL,)]
         out += [partial(kernels.glm_sums, M, y, weight, W[:1], b[:1], loss, at) for loss in (0, 1, 3)]
     return out
+
+
+def upper_added(A: Any) -> Any:
+    into = A.copy()
+    kernels.add_upper(A, into)
+    return into
 
 
 def bits(answer: Any) -> list[bytes]:

@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from shardlearn.kernels.algebra import (
+    add_upper,
     axpy,
     cholesky,
     dot,
@@ -59,6 +60,7 @@ __all__ = [
     "GlmSums",
     "GramSums",
     "Moments",
+    "add_upper",
     "all_finite",
     "axpy",
     "cholesky",

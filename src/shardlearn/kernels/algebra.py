@@ -20,6 +20,11 @@ def axpy(alpha: float, x: Floats, y: Floats) -> Floats:
     return out
 
 
+def add_upper(A: Floats, into: Floats) -> None:
+    """into += A in the upper triangle, in place; what lies below is left alone."""
+    _native.add_upper(A, into)
+
+
 def gemv(A: Floats, x: Floats) -> Floats:
     """A x; each row is `dot`."""
     out = np.empty(A.shape[0])

@@ -59,6 +59,10 @@ def axpy(alpha: float, x: Floats, y: Floats) -> Wide:
     return wide(y) + wide(alpha) * wide(x)
 
 
+def add_upper(A: Floats, into: Floats) -> Wide:
+    return wide(into) + np.triu(wide(A))
+
+
 def matmul(A: Array, B: Array) -> Wide:
     return wide(A) @ wide(B)
 

@@ -55,7 +55,9 @@ class Curvature:
 
     def merge(self, left: CurvatureSums, right: CurvatureSums, /) -> CurvatureSums:
         sums = GradSums(self.loss, self.W, self.b, self.pivot).merge(left.sums, right.sums)
-        for name in ("values", "weight", "sum_x", "G"):
+        for mine, other in zip(left.G, right.G, strict=True):
+            kernels.add_upper(other, mine)
+        for name in ("values", "weight", "sum_x"):
             mine = getattr(left, name)
             mine += getattr(right, name)
         return CurvatureSums(sums, left.values, left.weight, left.sum_x, left.G)

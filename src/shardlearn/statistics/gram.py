@@ -33,8 +33,10 @@ class Gram:
         return kernels.gram(*self._rows(block), self.pivot_y, out=into)
 
     def merge(self, left: GramSums, right: GramSums, /) -> GramSums:
-        for mine, other in zip(left, right, strict=True):
-            mine += other
+        kernels.add_upper(right.G, left.G)
+        for name in ("weight_sum", "sum_x", "sum_y", "H", "yy"):
+            mine = getattr(left, name)
+            mine += getattr(right, name)
         return left
 
     def bytes(self) -> int:
