@@ -54,7 +54,7 @@ class Block:
             X=take_rows(self.X, where),
             y=None if self.y is None else self.y[where],
             weight=None if self.weight is None else self.weight[where],
-            ids=self.row_ids()[where],
+            ids=self.start + where if self.ids is None else self.ids[where],
             extra={name: column[where] for name, column in self.extra.items()},
         )
 

@@ -14,7 +14,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
 from shardlearn.core.events import Emit, Timed
 from shardlearn.core.query import Query
-from shardlearn.core.rows import ALL, Rows
+from shardlearn.core.rows import Rows
 
 from .room import Room
 from .shelf import Shelf
@@ -157,11 +157,10 @@ class Place:
 
 
 def blocks_of(
-    data: Sharded, rows: Rows, span: range, place: Place, attempt: Attempt, keep: bool = True
+    data: Sharded, rows: Rows, numbers: Sequence[int], span: range, place: Place, attempt: Attempt, keep: bool = True
 ) -> Iterator[tuple[int, Block]]:
-    """The blocks of a span with rows that are asked for, in order, rewritten; `keep`: cached where there is room."""
+    """The blocks of a span with rows that are asked for, rewritten; `keep`: cached where there is room."""
     shelf = place.shelf(data)
-    numbers = wanted(rows, data.grid, span).numbers
     held = {number: shelf.held(number) for number in numbers}
     raw = _raw(data, rows, [n for n in numbers if held[n] is None], span, place, attempt)
     for number in numbers:
@@ -182,11 +181,10 @@ def visited(
     data: Sharded, query: Query[Any], span: range, place: Place, attempt: Attempt
 ) -> Iterator[tuple[int, Block]]:
     """Blocks as a statistic sees them, in order."""
-    shelf = place.shelf(data)
-    for number, block in blocks_of(data, query.rows, span, place, attempt):
+    shelf, want = place.shelf(data), wanted(query.rows, data.grid, span)
+    for number, block in blocks_of(data, query.rows, want.numbers, span, place, attempt):
         whole = carried(block, number, query.carry, shelf, attempt.emit)
-        ids = None if query.rows is ALL else wanted(query.rows, data.grid, [number]).ids[number]
-        yield number, selected(whole, ids)
+        yield number, selected(whole, want.ids[number])
 
 
 def _raw(

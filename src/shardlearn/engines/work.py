@@ -96,7 +96,7 @@ class StreamTask:
         return range(*self.piece)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        blocks = blocks_of(self.data, ALL, self.blocks, place, attempt, keep=False)
+        blocks = blocks_of(self.data, ALL, self.blocks, self.blocks, place, attempt, keep=False)
         return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
 
 

@@ -75,16 +75,17 @@ class Survey:
     laid: InitVar[Surveyed]
     p: int = field(init=False)
     starts: Ints = field(init=False)  # (f,)
+    clean: Bad = field(init=False)  # y or weight without a bad value: the usual answer
     exact: ClassVar[bool] = True
 
     def __post_init__(self, laid: Surveyed) -> None:
         starts = np.asarray(laid.file_starts, np.int64)
         object.__setattr__(self, "p", laid.n_features)
         object.__setattr__(self, "starts", starts if self.p * len(starts) <= MOST_FLAGS else starts[:0])
+        object.__setattr__(self, "clean", self._none(1))
 
     def of(self, block: Block, /) -> Findings:
-        ids = block.row_ids()
-        missing, infinite = self._features(block, ids)
+        missing, infinite = self._features(block)
         y, weight = block.y, block.weight
         numbers = np.zeros(0) if y is None or y.dtype.kind not in "fi" else y.astype(np.float64, copy=False)
         negative = np.zeros(0, np.bool_) if weight is None else weight < 0
@@ -94,11 +95,11 @@ class Survey:
             dropped_by=np.zeros(0, np.int64) if block.dropped is None else block.dropped.columns,
             missing=missing,
             infinite=infinite,
-            y_missing=self._column(y, np.isnan, ids),
-            y_infinite=self._column(y, np.isinf, ids),
-            weight_missing=self._column(weight, np.isnan, ids),
-            weight_infinite=self._column(weight, np.isinf, ids),
-            weight_negative=self._rows(ids[: len(negative)][negative]),
+            y_missing=self._column(y, np.isnan, block),
+            y_infinite=self._column(y, np.isinf, block),
+            weight_missing=self._column(weight, np.isnan, block),
+            weight_infinite=self._column(weight, np.isinf, block),
+            weight_negative=self._rows(negative, block),
             weight_positive=block.n if weight is None else int(np.count_nonzero(weight > 0)),
             y_least=_plain(np.fmin.reduce(numbers, axis=None, initial=np.inf)),
             y_largest=_plain(np.fmax.reduce(numbers, axis=None, initial=-np.inf)),
@@ -112,11 +113,11 @@ class Survey:
             dropped_by=one + other if len(one) and len(other) else (one if len(one) else other),
             missing=left.missing.merge(right.missing),
             infinite=left.infinite.merge(right.infinite),
-            y_missing=left.y_missing.merge(right.y_missing),
-            y_infinite=left.y_infinite.merge(right.y_infinite),
-            weight_missing=left.weight_missing.merge(right.weight_missing),
-            weight_infinite=left.weight_infinite.merge(right.weight_infinite),
-            weight_negative=left.weight_negative.merge(right.weight_negative),
+            y_missing=self._both(left.y_missing, right.y_missing),
+            y_infinite=self._both(left.y_infinite, right.y_infinite),
+            weight_missing=self._both(left.weight_missing, right.weight_missing),
+            weight_infinite=self._both(left.weight_infinite, right.weight_infinite),
+            weight_negative=self._both(left.weight_negative, right.weight_negative),
             weight_positive=left.weight_positive + right.weight_positive,
             y_least=min(left.y_least, right.y_least),
             y_largest=max(left.y_largest, right.y_largest),
@@ -125,11 +126,12 @@ class Survey:
     def bytes(self) -> int:
         return 2 * self.p * (16 + len(self.starts)) + 8 * (self.p + 2) + 5 * (16 + len(self.starts)) + 64
 
-    def _features(self, block: Block, ids: Ints) -> tuple[Bad, Bad]:
+    def _features(self, block: Block) -> tuple[Bad, Bad]:
         missing, infinite = self._none(self.p), self._none(self.p)
         bad = kernels.count_bad(block.X) if block.n else None
         if bad is None:
             return missing, infinite
+        ids = block.row_ids()
         missing.take(bad.nan_count, bad.first_nan, ids)
         infinite.take(bad.inf_count, bad.first_inf, ids)
         cuts = [*np.searchsorted(ids, self.starts).tolist(), block.n]  # where each file begins in this block
@@ -147,22 +149,27 @@ class Survey:
             np.zeros((columns, len(self.starts)), np.bool_),
         )
 
-    def _column(self, values: Array | None, test: np.ufunc, ids: Ints) -> Bad:
+    def _column(self, values: Array | None, test: np.ufunc, block: Block) -> Bad:
         """Of y or weight; a row of y with k columns counts once."""
         if values is None or values.dtype.kind != "f":
-            return self._none(1)
+            return self.clean
         hit = test(values)
-        if not hit.any():
-            return self._none(1)
-        return self._rows(ids[hit if hit.ndim == 1 else hit.any(axis=1)])
+        return self._rows(hit if hit.ndim == 1 else hit.any(axis=1), block)
 
-    def _rows(self, ids: Ints) -> Bad:
-        out = self._none(1)
-        if len(ids):
-            out.count[0], out.first[0] = len(ids), ids[0]
-            if len(self.starts):
-                out.files[0, np.searchsorted(self.starts, ids, side="right") - 1] = True
+    def _rows(self, hit: Array, block: Block) -> Bad:
+        where = np.flatnonzero(hit)
+        if not len(where):
+            return self.clean
+        out, ids = self._none(1), block.row_ids()[where]
+        out.count[0], out.first[0] = len(ids), ids[0]
+        if len(self.starts):
+            out.files[0, np.searchsorted(self.starts, ids, side="right") - 1] = True
         return out
+
+    def _both(self, one: Bad, other: Bad) -> Bad:
+        if other is self.clean:
+            return one
+        return other if one is self.clean else one.merge(other)
 
 
 def _plain(value: float) -> float:
