@@ -209,6 +209,8 @@ def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
         (*FIT[:-1], "data"),
         ("evaluate", "m", "elsewhere", "--target", "delay"),
         ("predict", "m", "elsewhere", "--out", "p"),
+        ("evaluate", "m", "t.csv", "--target", "delay"),
+        ("predict", "m", "t.csv", "--keep", "id", "--out", "p"),
         ("report", "nowhere"),
         ("inspect", "elsewhere"),
     ],

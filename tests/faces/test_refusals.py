@@ -86,3 +86,27 @@ def test_without_a_gram_matrix_less_is_enough() -> None:
     with shardlearn.engine("threads", workers=2, memory=4 * GRAM):
         LogisticRegression(solver="lbfgs").fit(X, X[:, 0] > 0)
         Ridge(solver="lsqr").fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("form", ["array", "parquet"])
+def test_more_classes_than_fit_are_refused_before_the_features_are_read(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many there are is known from y alone, where that is an array; in files it stands beside the features."""
+    data: Any = X
+    if form == "parquet":
+        pq.write_table(pa.table({f"x{j}": X[:, j] for j in range(P)}), tmp_path / "a.parquet")
+        data = str(tmp_path / "a.parquet")
+    read = MatrixBlocks.read
+
+    def labels_only(self: MatrixBlocks, *args: Any, **options: Any) -> Any:
+        assert self.source.X.shape[1] == 0, "features were read"
+        return read(self, *args, **options)
+
+    model = LogisticRegression(solver="newton-cholesky", tol=1.0)
+    with shardlearn.engine("serial", memory=24 * GRAM):
+        model.fit(data, X[:, 0] > 0)  # enough for two classes
+        monkeypatch.setattr(MatrixBlocks, "read", labels_only)
+        monkeypatch.setattr(TableBlocks, "read", never)
+        with pytest.raises(MemoryLimitError, match="answers"):
+            model.fit(data, np.digitize(X[:, 0], [-0.5, 0.5]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from shardlearn import storage
+from shardlearn.data.roles import must_hold
 
 from . import record
 from .flags import Known, Output, Run
@@ -19,6 +20,7 @@ def evaluate(model: str, where: Known, run: Run, output: Output) -> int:
         target = record.target_of(model, where.target)
         source = source_of(where)
         try:
+            must_hold(source, [name for name in (target, where.weight) if name is not None], "column")
             from .measuring import measure  # scikit-learn comes with it, which takes a second
 
             estimator = storage.load(model)

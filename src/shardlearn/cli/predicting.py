@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shardlearn import storage
+from shardlearn.data.roles import must_hold
 
 from .flags import Output, Rows, Run, Saving, listed
 from .opening import running, source_of
@@ -27,10 +28,12 @@ def predict(job: Job, run: Run, output: Output) -> int:
 
     with answering(output) as answer, running(run):
         source = source_of(job.where)
+        keep = listed(job.keep)
         try:
+            must_hold(source, keep, "columns to keep")  # before scikit-learn is loaded, which takes a second
             estimator = storage.load(job.model)
             found = (estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict)(source)
-            folder = found.to_parquet(job.saving.out, keep=listed(job.keep), overwrite=job.saving.overwrite)
+            folder = found.to_parquet(job.saving.out, keep=keep, overwrite=job.saving.overwrite)
         finally:
             source.close()
         files = sorted(folder.glob("*.parquet"))

@@ -74,6 +74,12 @@ def assign(source: Source, y: Any, sample_weight: Any, spec: Spec) -> Roles:
     )
 
 
+def must_hold(source: Source, names: Sequence[str], what: str) -> None:
+    """Refuse names that no column of a table has; the columns of a matrix have none."""
+    if not source.schema.is_matrix:
+        _must_know(names, source.schema, source.label, what)
+
+
 def hidden(name: str, source: Source) -> bool:
     """Whether a column of files is pandas' index without a name, which pandas itself shows as no column."""
     return INDEX.fullmatch(name) is not None and not source.in_memory

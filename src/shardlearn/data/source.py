@@ -128,9 +128,11 @@ class Source(ABC):
         raise self._not_in_memory("has no shape")
 
     def _not_in_memory(self, lacks: str) -> TypeError:
+        table = "the table itself" if self.in_memory else "a table in memory"
         return TypeError(
-            f"A {type(self).__name__} {lacks}: scikit-learn's model selection can't split data that is not in "
-            "memory. `shardlearn fit --holdout 0.1` keeps rows aside; source.count() is the number of rows."
+            f"A {type(self).__name__} {lacks}: scikit-learn's model selection can't split what it can't hold. "
+            f"Give it {table} and y as an array, or keep rows aside with `shardlearn fit --holdout 0.1`; "
+            "source.count() is the number of rows."
         )
 
     def __bool__(self) -> bool:
