@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import shardlearn
 from shardlearn.cli.flags import Run
 from shardlearn.cli.measuring import codes
 from shardlearn.cli.opening import running
@@ -209,8 +210,8 @@ def test_a_start_loads_nothing_heavy(start, tmp_path) -> None:
         (*FIT[:-1], "data"),
         ("evaluate", "m", "elsewhere", "--target", "delay"),
         ("predict", "m", "elsewhere", "--out", "p"),
-        ("evaluate", "m", "t.csv", "--target", "delay"),
-        ("predict", "m", "t.csv", "--keep", "id", "--out", "p"),
+        ("evaluate", "known", "t.csv", "--target", "delay"),
+        ("predict", "known", "t.csv", "--keep", "id", "--out", "p"),
         ("report", "nowhere"),
         ("inspect", "elsewhere"),
     ],
@@ -219,6 +220,7 @@ def test_what_is_plainly_wrong_is_said_before_scikit_learn_is_loaded(arguments, 
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "other").touch()
     (tmp_path / "t.csv").write_text("a,b,c\n1,2,3\n")
+    shardlearn.save(Ridge().fit([[1.0], [2.0]], [1.0, 2.0]), tmp_path / "known")
     code = (
         f"import sys\nfrom shardlearn.cli.running import run\nassert run({arguments!r}) in (1, 2)\n"
         "assert 'sklearn' not in sys.modules"
