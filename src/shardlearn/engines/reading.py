@@ -18,7 +18,7 @@ from shardlearn.core.rows import Rows
 
 from .room import Room
 from .shelf import Shelf
-from .visit import carried, rewritten, selected, wanted
+from .visit import Wanted, carried, rewritten, selected, wanted
 
 Stop: TypeAlias = Callable[[], bool]
 Rest: TypeAlias = Callable[[int], list[int]]  # numbers of the blocks from one on to the end of a lane
@@ -157,12 +157,12 @@ class Place:
 
 
 def blocks_of(
-    data: Sharded, rows: Rows, numbers: Sequence[int], span: range, place: Place, attempt: Attempt, keep: bool = True
+    data: Sharded, want: Wanted, span: range, place: Place, attempt: Attempt, keep: bool = True
 ) -> Iterator[tuple[int, Block]]:
-    """The blocks of a span with rows that are asked for, rewritten; `keep`: cached where there is room."""
-    shelf = place.shelf(data)
+    """The blocks of a span with rows that are asked for, in order, rewritten; `keep`: cached where there is room."""
+    shelf, numbers = place.shelf(data), want.numbers
     held = {number: shelf.held(number) for number in numbers}
-    raw = _raw(data, rows, [n for n in numbers if held[n] is None], span, place, attempt)
+    raw = _raw(data, want.rows, [n for n in numbers if held[n] is None], span, place, attempt)
     for number in numbers:
         if attempt.stop():
             raise Stopped
@@ -182,7 +182,7 @@ def visited(
 ) -> Iterator[tuple[int, Block]]:
     """Blocks as a statistic sees them, in order."""
     shelf, want = place.shelf(data), wanted(query.rows, data.grid, span)
-    for number, block in blocks_of(data, query.rows, want.numbers, span, place, attempt):
+    for number, block in blocks_of(data, want, span, place, attempt):
         whole = carried(block, number, query.carry, shelf, attempt.emit)
         yield number, selected(whole, want.ids[number])
 

@@ -67,6 +67,7 @@ def carried(block: Block, number: int, carries: Sequence[Carry], kept: Carried, 
 class Wanted:
     """Blocks that hold a row that is asked for, ascending, and which of their rows; None: all."""
 
+    rows: Rows
     numbers: Sequence[int]
     ids: Mapping[int, Ints | None]
 
@@ -74,7 +75,7 @@ class Wanted:
 def wanted(rows: Rows, grid: Grid, numbers: Sequence[int]) -> Wanted:
     """Which of these blocks a query visits; the others are not read."""
     ids = {number: chosen(rows, grid, number, kernels.philox) for number in numbers}
-    return Wanted([n for n, some in ids.items() if some is None or len(some)], ids)
+    return Wanted(rows, [n for n, some in ids.items() if some is None or len(some)], ids)
 
 
 def selected(block: Block, ids: Ints | None) -> Block:

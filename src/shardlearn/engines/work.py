@@ -12,7 +12,7 @@ from shardlearn.core.tree import Counter
 
 from .reading import Attempt, Lane, Place, blocks_of, visited
 from .rounds import Piece
-from .visit import quiet, run_spans, timed, walked, walked_in_runs, walks
+from .visit import quiet, run_spans, timed, walked, walked_in_runs, walks, wanted
 
 # Errors of the file system that another attempt can't mend; other OSErrors are tried again.
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
@@ -96,7 +96,8 @@ class StreamTask:
         return range(*self.piece)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        blocks = blocks_of(self.data, ALL, self.blocks, self.blocks, place, attempt, keep=False)
+        every = wanted(ALL, self.data.grid, self.blocks)
+        blocks = blocks_of(self.data, every, self.blocks, place, attempt, keep=False)
         return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
 
 
