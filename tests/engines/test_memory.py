@@ -157,6 +157,8 @@ def test_wide_answers_of_a_stream_are_counted(resident: bool) -> None:
     with pytest.raises(MemoryLimitError) as caught:
         next(engine.stream(engine.open(blocks), Widened(), emit=ignore))
     assert "answers" in caught.value.needed
+    assert "predict has one" in caught.value.fix
+    assert "p x p" not in caught.value.fix
     assert not blocks.log
 
 

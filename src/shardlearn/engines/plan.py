@@ -20,6 +20,7 @@ from .rounds import Piece
 MOST_IN_A_CHUNK = 8  # blocks that are read ahead by one worker
 PIECES_A_WORKER = 4
 MOST_IN_A_PIECE = 64  # so that a piece never takes long
+SMALLER = 'fewer features or classes, or no p x p matrix: Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,14 @@ def must_fit(passes: Iterable[tuple[Demand, Sequence[range] | None]], limit: int
             least = min((plan.account for plan in options), key=lambda account: account.need)
             worst = least if worst is None or least.need > worst.need else worst
     if worst is not None and limit is not None:
-        raise refusal(worst, limit)
+        raise refusal(worst, limit, SMALLER)
 
 
 def plan_stream(demand: Demand, limit: int | None) -> Plan:
     """Pieces of a stream: in row order, with a window of blocks that may be answered before they are handed on."""
-    return _first_that_fits(_streams(demand), limit)
+    return _first_that_fits(
+        _streams(demand), limit, "fewer columns of answers (predict has one, predict_proba one for each class)"
+    )
 
 
 def _streams(demand: Demand) -> Iterator[Plan]:
@@ -279,7 +282,7 @@ def _chunks(span: range, cuts: Sequence[int], readers: int, size: int) -> tuple[
     return tuple(piece for piece, _ in dealt), dict(dealt)
 
 
-def _first_that_fits(options: Iterator[Plan], limit: int | None) -> Plan:
+def _first_that_fits(options: Iterator[Plan], limit: int | None, smaller: str = SMALLER) -> Plan:
     """Options go from the fastest to the leanest, of which there is always one."""
     leanest: Account | None = None
     for plan in options:
@@ -289,11 +292,11 @@ def _first_that_fits(options: Iterator[Plan], limit: int | None) -> Plan:
             leanest = plan.account
     assert leanest is not None
     assert limit is not None
-    raise refusal(leanest, limit)
+    raise refusal(leanest, limit, smaller)
 
 
-def refusal(least: Account, limit: int) -> MemoryLimitError:
-    """What the leanest way would take, and what to change."""
+def refusal(least: Account, limit: int, smaller: str) -> MemoryLimitError:
+    """What the leanest way would take, and what to change; `smaller`: what makes answers so."""
     parts = [("one reader", least.reading), ("blocks in flight", least.blocks), ("answers", least.answers)]
     size = f"{-(-least.need * 21 // 20 // 1_000_000)}MB"
     fixes = [f'memory="{size}" (--memory {size}) or more']
@@ -301,8 +304,7 @@ def refusal(least: Account, limit: int) -> MemoryLimitError:
         fixes.append("fewer columns (columns=..., --columns)")
         fixes.append("files with smaller row groups")
     else:
-        fixes.append("fewer features or classes")
-        fixes.append('no p x p matrix: Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")')
+        fixes.append(smaller)
     return MemoryLimitError(
         "The memory limit is too small for this pass over the data; nothing was read for it.",
         code="SL3001",
