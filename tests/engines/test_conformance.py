@@ -214,7 +214,7 @@ def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Pa
         engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
     assert blocks.readings(8) == 4
     assert caught.value.code == "SL4001"
-    assert caught.value.where == "shard.parquet, rows 448 to 703 (blocks 8 to 11)"
+    assert caught.value.where == "shard.parquet, rows 448 to 575 (blocks 8 to 9)"
     assert caught.value.found.count("exit code 7") == 4
 
 

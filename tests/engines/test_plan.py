@@ -11,6 +11,7 @@ from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.grid import Grid
 from shardlearn.core.rows import ALL, Hashed, Ids, Range
+from shardlearn.core.tree import aligned
 from shardlearn.engines.plan import Demand, aligned_pieces, plan_fold, plan_runs, plan_stream, span_of
 
 
@@ -56,7 +57,7 @@ def test_plans(
     if plan.lanes:
         assert len(lanes) <= plan.readers
         assert all(piece[1] <= plan.lanes[piece].stop for piece in plan.pieces)
-    else:  # each piece begins where a reader may begin
+    elif stream or not resident:  # each piece begins where a reader may begin
         assert all(piece[0] in inside for piece in plan.pieces)
     if stream:
         assert list(plan.pieces) == sorted(plan.pieces)
@@ -65,13 +66,24 @@ def test_plans(
 def test_resident_blocks_are_dealt_in_aligned_subtrees() -> None:
     demand = Demand(range(123), range(123), Footprint(0, 0, True), 2, 8)
     plan = plan_fold(demand, None)
-    assert plan.pieces == (*((i, i + 8) for i in range(0, 120, 8)), (120, 123))
-    assert plan.account.need <= 8 * 20
+    sizes = [stop - first for first, stop in plan.pieces]
+    assert all(len(list(aligned(*piece))) == 1 for piece in plan.pieces)
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1], len(sizes)) == (16, 1, 22)  # who is last keeps others waiting for one block
+    assert plan.account.need <= 8 * 24
+    assert plan_fold(Demand(range(3, 9), range(3, 9), Footprint(0, 0, True), 1, 8), None).pieces == (
+        (3, 4),
+        (4, 6),
+        (6, 7),
+        (7, 8),
+        (8, 9),
+    )
+    assert plan_fold(Demand(range(10**6), range(10**6), Footprint(0, 0, True), 2, 8), None).pieces[0] == (0, 64)
 
 
 def test_large_answers_get_fewer_workers() -> None:
     demand = Demand(range(128), range(128), Footprint(0, 0, True), 2, 1000)
-    assert max(stop - first for first, stop in plan_fold(demand, None).pieces) == 16
+    assert max(stop - first for first, stop in plan_fold(demand, None).pieces) == 32
     assert plan_fold(demand, 16_000).workers == 2
     assert plan_fold(demand, 15_000).workers == 1
     with pytest.raises(MemoryLimitError):

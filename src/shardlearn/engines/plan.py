@@ -111,6 +111,18 @@ def evenly(units: int, workers: int) -> int:
     return min(power_below(units // (PIECES_A_WORKER * workers)), MOST_IN_A_PIECE)
 
 
+def falling_pieces(span: range, workers: int) -> tuple[Piece, ...]:
+    """Whole subtrees that shrink towards the end, lest a worker waits for what another has just begun.
+
+    Each takes at most half of a worker's share of what is left: guided self-scheduling (Polychronopoulos, Kuck 1987).
+    """
+    edges = [span.start]
+    while (at := edges[-1]) < span.stop:
+        size = min(power_below((span.stop - at) // (2 * workers)), MOST_IN_A_PIECE)
+        edges.append(at + min(size, at & -at or size))
+    return tuple(pairwise(edges))
+
+
 def answers_held(span: range, workers: int, pieces: Sequence[Piece], queues: int = 1) -> int:
     """Answers alive at once, at most, of blocks or runs; pieces are started in so many queues, each in order.
 
@@ -200,13 +212,13 @@ def _folds(demand: Demand) -> Iterator[Plan]:
     foot, most = demand.foot, demand.workers
     even = evenly(len(demand.span), most)
     if foot.resident:
-        yield _own_readers(demand, most, even)
+        yield _own_readers(demand, most, falling_pieces(demand.span, most))
         for workers in range(most, 0, -1):
-            yield _own_readers(demand, workers, 1)
+            yield _own_readers(demand, workers, aligned_pieces(demand.span, demand.cuts, 1))
         return
     ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
     if ranges >= 2 * most:
-        yield _own_readers(demand, most, even)
+        yield _own_readers(demand, most, aligned_pieces(demand.span, demand.cuts, even))
     for readers in range(min(most, ranges), 0, -1):
         for size in (size for size in (MOST_IN_A_CHUNK, 4, 2, 1) if size <= even):
             yield _shared(demand, readers, most, size)
@@ -219,8 +231,10 @@ def _runs(demand: Demand, runs: Sequence[range]) -> Iterator[Plan]:
     most, longest = demand.workers, max(map(len, runs))
     even = evenly(len(runs), most)
     if demand.foot.resident:
-        for workers, size in ((most, even), *((workers, 1) for workers in range(most, 0, -1))):
-            yield _run_plan(demand, runs, workers, size, 0)
+        every = range(len(runs))
+        yield _resident_runs(demand, runs, most, falling_pieces(every, most))
+        for workers in range(most, 0, -1):
+            yield _resident_runs(demand, runs, workers, aligned_pieces(every, every, 1))
         return
     for readers in range(most, 0, -1):
         for size in (size for size in (MOST_IN_A_CHUNK, 4, 2, 1) if size <= even and size * longest <= MOST_IN_A_CHUNK):
@@ -231,25 +245,33 @@ def _runs(demand: Demand, runs: Sequence[range]) -> Iterator[Plan]:
 
 
 def _run_plan(demand: Demand, runs: Sequence[range], workers: int, size: int, readers: int, hold: bool = False) -> Plan:
+    """A reader starts at the first run after a cut, or, where runs are long, each has its share of them."""
     everything, longest = range(len(runs)), max(map(len, runs))
-    lanes: dict[Piece, Lane] = {}
-    if not readers:
-        pieces = aligned_pieces(everything, everything, size)
-    else:  # a reader starts at the first run after a cut, or, where runs are long, each has its share of them
-        cut_runs = [bisect_left(runs, cut, key=lambda run: run.start) for cut in demand.cuts]
-        shares = [i * len(runs) // readers for i in range(readers)]
-        pieces, in_runs = _chunks(everything, shares if hold else cut_runs, readers, size)
-        lanes = {piece: Lane(lane.number, runs[lane.stop - 1].stop, hold) for piece, lane in in_runs.items()}
-    full = tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
-    answers = answers_held(everything, workers, full, max(readers, 1))
+    cut_runs = [bisect_left(runs, cut, key=lambda run: run.start) for cut in demand.cuts]
+    shares = [i * len(runs) // readers for i in range(readers)]
+    pieces, in_runs = _chunks(everything, shares if hold else cut_runs, readers, size)
+    lanes = {piece: Lane(lane.number, runs[lane.stop - 1].stop, hold) for piece, lane in in_runs.items()}
+    full = _full(pieces, runs)
+    answers = answers_held(everything, workers, full, readers)
     blocks = _in_flight(demand, workers * (2 if hold else size * longest + 1))
     account = Account(None, readers * demand.foot.reader, blocks, answer_bytes(demand, answers, workers))
-    return Plan(full, lanes, readers or workers, workers, account)
+    return Plan(full, lanes, readers, workers, account)
 
 
-def _own_readers(demand: Demand, workers: int, size: int) -> Plan:
+def _resident_runs(demand: Demand, runs: Sequence[range], workers: int, pieces: Sequence[Piece]) -> Plan:
+    """Nothing is read: blocks are views of the caller's arrays."""
+    full = _full(pieces, runs)
+    answers = answer_bytes(demand, answers_held(range(len(runs)), workers, full), workers)
+    return Plan(full, {}, workers, workers, Account(None, 0, _in_flight(demand, 2 * workers), answers))
+
+
+def _full(pieces: Sequence[Piece], runs: Sequence[range]) -> tuple[Piece, ...]:
+    """Pieces of runs with any block."""
+    return tuple(piece for piece in pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
+
+
+def _own_readers(demand: Demand, workers: int, pieces: tuple[Piece, ...]) -> Plan:
     """Each piece is read by who computes it, block by block."""
-    pieces = aligned_pieces(demand.span, demand.cuts, size)
     answers = answer_bytes(demand, answers_held(demand.span, workers, pieces), workers)
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
