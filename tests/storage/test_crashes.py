@@ -15,6 +15,7 @@ from tests.storage.saving import NEW, OLD
 from shardlearn.core.errors import StorageError
 from shardlearn.storage import atomic
 from shardlearn.storage.checkpoints import Checkpoints
+from shardlearn.storage.places import Local
 
 CALLS = "openat,flock,write,fsync,renameat,unlinkat,close"
 SAVING = [sys.executable, "-B", "-m", "tests.storage.saving"]
@@ -107,7 +108,7 @@ def test_a_disk_of_one_megabyte(tmp_path):
     """Checkpoints until it is full: the last one is whole, and after space is freed it goes on."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
     try:
-        kept = Checkpoints(tmp_path / "c", {"data": "stamp"})
+        kept = Checkpoints(Local(tmp_path / "c"), {"data": "stamp"})
         (tmp_path / "other").write_bytes(bytes(600_000))
         kept.save((0, np.zeros(20_000)))
         with pytest.raises(StorageError, match="ENOSPC"):

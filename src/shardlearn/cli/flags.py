@@ -104,6 +104,20 @@ class Saving:
     overwrite: Annotated[bool, Parameter(help="Replace what was written there before.")] = False
 
 
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True)
+class Stored(Saving):
+    """Where a model is saved, and where its fit is stored while it runs."""
+
+    checkpoint: Annotated[
+        str | None,
+        Parameter(help="Folder or URI to store the fit in while it runs; `shardlearn resume` goes on from there."),
+    ] = None
+    checkpoint_every: Annotated[
+        str, Parameter(help='How much may be lost, as "30s" (the default), "5min"; 0: a round.')
+    ] = "30s"
+
+
 def listed(names: tuple[str, ...]) -> list[str]:
     """`a,b` and `c` as a, b, c."""
     return [name.strip() for text in names for name in text.split(",") if name.strip()]

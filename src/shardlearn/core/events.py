@@ -142,6 +142,15 @@ class RoundFinished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FitResumed(Event):
+    """A solver goes on from where a checkpoint stands, or was over there."""
+
+    where: str
+    status: Status
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FitFinished(Event):
     """A fit has its model, or was stopped."""
 

@@ -50,7 +50,8 @@ class File:
 
     @property
     def stamp(self) -> str:
-        return f"{self.shown} {self.size} {self.mtime_ns} {self.inode}"
+        """By path, size and time of the last change: the same in other processes, and wherever they were started."""
+        return f"{self.shown if self.root else os.path.abspath(self.path)} {self.size} {self.mtime_ns}"
 
     def must_be_same(self) -> None:
         """Refuse a file that is another one than when the source was opened."""
@@ -114,6 +115,11 @@ def is_path(data: object) -> bool:
     if isinstance(data, str | os.PathLike):
         return True
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(one, str | os.PathLike) for one in data)
+
+
+def texts(data: Any) -> tuple[str, ...]:
+    """What `find` is given, as text."""
+    return tuple(os.fsdecode(one) for one in (data if isinstance(data, list | tuple) else [data]))
 
 
 def find(data: Any) -> tuple[File, ...]:

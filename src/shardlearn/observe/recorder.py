@@ -84,6 +84,12 @@ class Recorder:
                 self._facts |= {"dropped_rows": rows, "dropped": dict(columns), "dropped_why": why}
             case ev.ColumnsIgnored(names):
                 self._facts["ignored_columns"] = names
+            case ev.FitResumed(where, status, figures):
+                self._facts |= {
+                    "resumed": where,
+                    "status": status.value,
+                    "figures": {name: float(value) for name, value in figures.items()},
+                }
             case ev.FitFinished(_, interrupted):
                 self._end = self.clock()
                 if interrupted:

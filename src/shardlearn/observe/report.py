@@ -52,6 +52,8 @@ class Report:
         Passes in which the limit let fewer readers in than there are workers.
     solver, seed : str, int or None
         What ran, and the seed of its draws.
+    resumed : str
+        The checkpoint that the fit went on from; rounds, passes and times are those since.
     retries, late_answers : int
         Attempts that were started again; answers that came when their piece was answered already.
     figures : dict of str to float
@@ -88,6 +90,7 @@ class Report:
     tight: int = 0
     solver: str = ""
     seed: int | None = None
+    resumed: str = ""
     retries: int = 0
     late_answers: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -170,7 +173,8 @@ class Report:
     def _status(self) -> str:
         after = f" after {plural(self.rounds, 'round')}" if self.rounds else ""
         by = f" by {self.solver}" if self.solver else ""
-        return f"{self.status}{after}{by}".strip()
+        since = f", going on from {self.resumed}" if self.resumed else ""
+        return f"{self.status}{after}{by}{since}".strip()
 
     def _data(self) -> str:
         if not self.rows:
