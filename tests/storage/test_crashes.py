@@ -10,22 +10,23 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from tests.storage.saving import NEW, OLD
+from tests.storage.saving import NEW, OLD, checkpoints, state
 
 from shardlearn.core.errors import StorageError
 from shardlearn.storage import atomic
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Local
 
-CALLS = "openat,flock,write,fsync,renameat,unlinkat,close"
+CALLS = "openat,flock,write,fsync,renameat,unlinkat,unlink,mkdir,rmdir,close"
 SAVING = [sys.executable, "-B", "-m", "tests.storage.saving"]
+FAULTS = ["signal=KILL", "error=ENOSPC", "error=EIO"]
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
 
-def traced(log, folder, *inject):
+def traced(log, folder, *inject, what="model"):
     """Exit code of a save under strace, and the lines of its log between begin and end."""
-    command = ["strace", "-f", "-o", log, "-e", f"trace={CALLS}", *inject, *SAVING, folder]
+    command = ["strace", "-f", "-o", log, "-e", f"trace={CALLS}", *inject, *SAVING, what, folder]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     lines = [line.split(maxsplit=1)[1] for line in log.read_text().splitlines()]
     begin = next(i for i, line in enumerate(lines) if 'write(1, "begin' in line)
@@ -68,7 +69,7 @@ def test_the_order_on_the_log(tmp_path):
 
 @pytest.mark.slow
 @needs_strace
-@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC", "error=EIO"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_every_call(tmp_path, fault):
     """The folder holds the old model or the new one, never anything else; and saving again succeeds."""
     atomic.write_folder(tmp_path / "count", "model", OLD, overwrite=False)
@@ -88,6 +89,51 @@ def test_a_fault_at_every_call(tmp_path, fault):
         assert atomic.read_folder(folder, "model") == NEW
         assert len(os.listdir(folder)) == 3
     assert set(outcomes) == {True, False}
+
+
+def two_steps(folder):
+    for number in (1, 2):
+        checkpoints(folder).save(state(number))
+    return folder
+
+
+@needs_strace
+def test_the_order_of_a_checkpoint_on_the_log(tmp_path):
+    """The folder is there, flushed into its parent, before its files; an old step goes after the new one is whole."""
+    code, lines, begin = traced(tmp_path / "log", two_steps(tmp_path / "c"), what="checkpoint")
+    assert code == 0
+    inside = [line for line in lines[begin + 2 :] if re.match(r"(mkdir|fsync|renameat|unlink|rmdir)", line)]
+    names = [re.match(r"\w+", line)[0] for line in inside]
+    saved = ["mkdir", "fsync", *["fsync", "renameat", "fsync"] * 4]
+    assert names == [*saved, *["unlink"] * 4, "rmdir"]
+    renames = [line for line in inside if line.startswith("renameat")]
+    assert ["MANIFEST.json" in line for line in renames] == [False, False, False, True]
+    assert "MANIFEST.json" in inside[len(saved)]
+    assert all("step-00000000" in line for line in inside[len(saved) :])
+
+
+@pytest.mark.slow
+@needs_strace
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_every_call_of_a_checkpoint(tmp_path, fault):
+    """The newest whole step is the one before or the new one, without a warning; the next save succeeds."""
+    _, lines, begin = traced(tmp_path / "log", two_steps(tmp_path / "count"), what="checkpoint")
+    points, outcomes = calls(lines, begin), Counter()
+    assert len(points) > 30
+    for k, (name, when) in enumerate(points):
+        folder = two_steps(tmp_path / str(k))
+        inject = ("-e", f"inject={name}:{fault}:when={when}")
+        code, lines, _ = traced(tmp_path / "log", folder, *inject, what="checkpoint")
+        assert fired(code, lines, fault), (name, when)
+        number, array = checkpoints(folder).newest()
+        assert number in (2, 3), (name, when)
+        assert np.array_equal(array, state(number)[1])
+        assert number == 3 or code != 0
+        outcomes[number] += 1
+        checkpoints(folder).save(state(4))
+        assert checkpoints(folder).newest()[0] == 4
+        assert len(os.listdir(folder)) <= 3
+    assert set(outcomes) == {2, 3}
 
 
 def fired(code, lines, fault):
