@@ -1,0 +1,46 @@
+"""One private Ray cluster for all tests that need one: starting it takes seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic, sleep
+from typing import Any
+
+from shardlearn.engines.pool import PoolEngine
+from shardlearn.engines.ray import Crew, RayPool
+from shardlearn.engines.ray_session import SESSIONS, Wanted
+from shardlearn.engines.room import Room
+from shardlearn.engines.rounds import Policy
+from shardlearn.engines.spread import Spread
+
+WORKERS = 3
+
+
+def crew() -> Crew:
+    """The workers that are there; while the session is held."""
+    SESSIONS.engine(Wanted("local", WORKERS), None)
+    assert SESSIONS.now is not None
+    return SESSIONS.now.crew(1)
+
+
+def ray_engine(workers: int = 2, memory: int | None = None, **policy: Any) -> PoolEngine:
+    """An engine over some of them."""
+    room = Room(memory)
+    return PoolEngine("ray", RayPool(crew(), workers, room), room, Policy(**policy), Spread(), poll=0.01)
+
+
+def pid(number: int) -> int:
+    """Of a worker of ours that is there."""
+    hello = crew().slots[number].hello
+    assert hello is not None
+    return hello.pid
+
+
+def kill(number: int) -> None:
+    """SIGKILL to a worker of ours, whatever it is doing; returns when that is known, and another is in its place."""
+    before, until = pid(number), monotonic() + 30
+    os.kill(before, signal.SIGKILL)
+    while not (slot := crew().slots[number]).hello or slot.hello.pid == before:
+        assert monotonic() < until
+        sleep(0.01)

@@ -1,0 +1,141 @@
+"""Law 8 on Ray: equals serial under every failure script, for every query, through deaths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from socket import gethostname
+
+import numpy as np
+import pytest
+from tests.engines.conformance import DEADLY, SCRIPTS, ScriptedBlocks, equal
+from tests.engines.crew import crew, kill, pid, ray_engine
+from tests.engines.fakes import ArrayBlocks, FloatSum, IdSum, Seen, random_blocks
+from tests.engines.test_conformance import QUERIES, carries, reference
+from tests.engines.test_serial import Halved
+
+from shardlearn.core.errors import EngineError
+from shardlearn.core.events import PieceRetried, Timed, ignore
+from shardlearn.core.query import Query
+from shardlearn.engines.serial import SerialEngine
+
+
+@pytest.fixture(autouse=True)
+def _cluster(ray_cluster: None) -> None:
+    """There is one."""
+
+
+@pytest.mark.parametrize("name", [*SCRIPTS, *DEADLY])
+def test_every_script(name: str, tmp_path: Path) -> None:
+    inner = random_blocks(at=(0, 4, 5, 13), resident=False, reader=100)
+    blocks = ScriptedBlocks(inner, (SCRIPTS | DEADLY)[name], str(tmp_path))
+    engine, seen = ray_engine(deadline=2.0, attempts=50), Seen()
+    answer = engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=seen)
+    assert equal(answer, reference(inner, Query(FloatSum())))
+    assert blocks.fired_all()
+    assert bool(seen.of(PieceRetried)) == (name != "nothing")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query(name: str, workers: int) -> None:
+    engine = ray_engine(workers)
+    for blocks in (random_blocks(resident=False, at=(0, 6, 9), first=320), random_blocks()):
+        with_engine = engine.open(blocks)
+        for _ in range(2):  # the second time blocks are cached
+            answer = engine.fold({"train": with_engine}, QUERIES[name], emit=ignore)
+            assert equal(answer, reference(blocks, QUERIES[name]))
+        engine.close(with_engine)
+    assert engine.room.idle
+
+
+def test_no_rows() -> None:
+    engine, blocks = ray_engine(), random_blocks(n=0)
+    answer = engine.fold({"train": engine.open(blocks)}, Query(IdSum()), emit=ignore)
+    assert equal(answer, reference(blocks, Query(IdSum())))
+
+
+def test_carried_columns_survive_the_death_of_workers() -> None:
+    blocks = random_blocks(resident=False)
+    serial, engine = SerialEngine(), ray_engine()
+    data = {"serial": serial.open(blocks), "ray": engine.open(blocks)}
+    for i, query in enumerate(carries([0, 1, 2, 3])):
+        expected = serial.fold({"train": data["serial"]}, query, emit=ignore)
+        assert equal(engine.fold({"train": data["ray"]}, query, emit=ignore), expected)
+        kill(i % 2)
+
+
+def test_a_death_is_told_in_words(tmp_path: Path) -> None:
+    blocks, engine, seen = ScriptedBlocks(random_blocks(), {3: ["die"]}, str(tmp_path)), ray_engine(1), Seen()
+    before = pid(0)
+    engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=seen)
+    [retried] = seen.of(PieceRetried)
+    assert retried.why == f"attempt 1: worker 0 (process {before} on {gethostname()}) died"
+
+
+def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Path) -> None:
+    inner = random_blocks(at=(0, 8, 12), first=64, file="shard.parquet")
+    blocks = ScriptedBlocks(inner, {12: ["die"] * 9}, str(tmp_path))
+    engine = ray_engine()
+    with pytest.raises(EngineError) as caught:
+        engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
+    assert blocks.readings(12) == 4
+    assert caught.value.code == "SL4001"
+    assert caught.value.where == "shard.parquet, rows 448 to 999 (blocks 8 to 16)"
+    assert caught.value.found.count("died") == 4
+
+
+def test_an_error_of_data_reaches_the_caller_as_raised(tmp_path: Path) -> None:
+    blocks = ScriptedBlocks(random_blocks(), {3: ["raise"], 12: ["raise"]}, str(tmp_path), error=ValueError)
+    engine, seen = ray_engine(), Seen()
+    with pytest.raises(ValueError, match="block 3, reading 1") as caught:
+        engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=seen)
+    assert not seen.of(PieceRetried)
+    assert "conformance.py" in caught.value.__notes__[0]
+
+
+def test_streams(tmp_path: Path) -> None:
+    inner = random_blocks(resident=False, at=(0, 5))
+    engine = ray_engine()
+    blocks = ScriptedBlocks(inner, {2: ["raise"], 9: ["die"]}, str(tmp_path))
+    streamed = [block.X for block in engine.stream(engine.open(blocks), Halved(), emit=ignore)]
+    assert np.concatenate(streamed).tobytes() == (inner.X / 2).tobytes()
+    assert blocks.fired_all()
+
+
+def test_refined_data() -> None:
+    engine, serial = ray_engine(), SerialEngine()
+    blocks: ArrayBlocks = random_blocks(resident=False)
+    answers = []
+    for one in (engine, serial):
+        plain = one.open(blocks)
+        one.fold({"train": plain}, Query(IdSum()), emit=ignore)
+        fine = one.refine(plain, Halved())
+        answers.append(one.fold({"train": fine}, Query(FloatSum()), emit=ignore))
+        one.close(fine)
+    assert equal(*answers)
+
+
+def test_blocks_stay_with_the_worker_that_read_them(tmp_path: Path) -> None:
+    blocks = ScriptedBlocks(random_blocks(resident=False), {}, str(tmp_path))
+    engine, seen = ray_engine(), Seen()
+    data = {"train": engine.open(blocks)}
+    for _ in range(3):
+        engine.fold(data, Query(FloatSum()), emit=seen)
+    assert [blocks.readings(number) for number in blocks.grid.blocks] == [1] * 16
+    assert {event.phase for event in seen.of(Timed)} >= {"compute", "merge"}
+
+
+def test_workers_are_under_the_limit_too(tmp_path: Path) -> None:
+    """What there is no room for is read again."""
+    blocks = ScriptedBlocks(random_blocks(resident=False), {}, str(tmp_path))
+    engine = ray_engine(memory=4 * blocks.footprint().block + 1_000)
+    data = {"train": engine.open(blocks)}
+    for _ in range(3):
+        engine.fold(data, Query(FloatSum()), emit=ignore)
+    readings = [blocks.readings(number) for number in blocks.grid.blocks]
+    assert max(readings) == 3
+    assert min(readings) == 1
+
+
+def test_crew() -> None:
+    assert len({slot.hello.pid for slot in crew().slots if slot.hello}) == 3
