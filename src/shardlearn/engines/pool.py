@@ -41,10 +41,13 @@ _KEYS, _JOBS = count(), count()  # of handles and engines: two engines may share
 
 @dataclass(slots=True)
 class Inbox:
-    """Where a pool's workers leave what happened; the driver looks in."""
+    """Where a pool's workers leave what happened; the driver looks in. What time it is, is read here alone."""
 
     stimuli: SimpleQueue[Stimulus] = field(default_factory=SimpleQueue)
     events: deque[Event] = field(default_factory=deque)
+
+    def now(self) -> float:
+        return monotonic()
 
     def arrived(self, timeout: float) -> list[Stimulus]:
         """What has come in; waits for something until the timeout."""
@@ -113,13 +116,13 @@ class Drive:
 
     def answers(self) -> Generator[tuple[Piece, Any]]:
         try:
-            yield from self._obey(self.round.start(monotonic()))
+            yield from self._obey(self.round.start(self.inbox.now()))
             while not self.round.over:
                 if self.stop():
                     raise Stopped
                 for stimulus in (*self.inbox.arrived(self.poll), Tick()):
                     self._away.discard(getattr(stimulus, "ticket", None))
-                    yield from self._obey(self.round.on(stimulus, monotonic()))
+                    yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
             for ticket in list(self.round.live):
@@ -216,6 +219,7 @@ class PoolEngine:
     poll: float = 0.05  # seconds between looks at the deadlines
     grace: float = 10.0
     job: int = field(default_factory=lambda: next(_JOBS))
+    inbox: Callable[[], Inbox] = Inbox  # a new one for each round
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 
@@ -349,7 +353,7 @@ class PoolEngine:
         call.emit(plan.told())
         number = next(self._rounds)
         round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
-        return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop)
+        return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
 
 
 def _ends(span: range) -> Piece:
