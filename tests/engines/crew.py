@@ -21,7 +21,7 @@ def crew() -> Crew:
     """The workers that are there; while the session is held."""
     SESSIONS.engine(Wanted("local", WORKERS), None)
     assert SESSIONS.now is not None
-    return SESSIONS.now.crew(1)
+    return SESSIONS.now.crew
 
 
 def ray_engine(workers: int = 2, memory: int | None = None, **policy: Any) -> PoolEngine:

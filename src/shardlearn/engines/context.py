@@ -142,9 +142,10 @@ def set_engine(
         Join a Ray cluster that asks for no token.
     """
     global _process
+    before = _process
     wish = asked(kind, workers, memory, "shardlearn.set_engine(...)")
     _process = of_ray(wish, address, threads_per_worker, allow_insecure)
-    if _process.kind != "ray":
+    if _process != before:
         _released()
 
 

@@ -118,7 +118,7 @@ def already(ray: Any, address: str, insecure: bool) -> Iterator[str]:
 
 def probed(address: str, insecure: bool) -> tuple[str, bool]:
     """Where the cluster is, and whether it asks for a token: one that does not is refused."""
-    command = [sys.executable, str(PROBE), address]
+    command = [sys.executable, "-P", str(PROBE), address]  # beside it lies our own ray.py
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         told = json.loads(done.stdout.splitlines()[-1])
@@ -188,14 +188,17 @@ def read_again() -> None:
 
 
 @contextmanager
-def settings_kept() -> Iterator[None]:
+def settings_kept(variables: bool = True) -> Iterator[None]:
     """What Ray sets when it is imported and started is as it was before."""
-    before, hook = dict(os.environ), sys.excepthook
+    before, hook, logger = dict(os.environ), sys.excepthook, logging.getLogger("ray")
+    handlers, level = list(logger.handlers), logger.level
     try:
         yield
     finally:
         sys.excepthook = hook
-        for name in {*before, *os.environ}:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        for name in {*before, *os.environ} if variables else ():
             if name.startswith("RAY_"):
                 put_back(name, before.get(name))
 
@@ -214,15 +217,12 @@ def start(ray: Any, **how: Any) -> None:
 @contextmanager
 def quietly() -> Iterator[None]:
     """Ray starts without a word, and without putting its handlers and its debugger in the place of others."""
-    logger, breakpoint_ = logging.getLogger("ray"), os.environ.get("PYTHONBREAKPOINT")
-    before, level = list(logger.handlers), logger.level
-    logger.setLevel(logging.CRITICAL)
+    breakpoint_ = os.environ.get("PYTHONBREAKPOINT")
     try:
-        with handlers_kept():
+        with settings_kept(variables=False), handlers_kept():
+            logging.getLogger("ray").setLevel(logging.CRITICAL)
             yield
     finally:
-        logger.handlers[:] = before
-        logger.setLevel(level)
         put_back("PYTHONBREAKPOINT", breakpoint_)
 
 

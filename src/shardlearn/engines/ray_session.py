@@ -39,16 +39,10 @@ class Session:
 
     address: str  # as it was asked for
     at: str
+    crew: Crew
     closing: ExitStack
     pid: int = field(default_factory=os.getpid)
-    crews: dict[int, Crew] = field(default_factory=dict)  # by threads of a worker
-    engines: dict[tuple[int, int, int | None], PoolEngine] = field(default_factory=dict)
-
-    def crew(self, threads: int) -> Crew:
-        if threads not in self.crews:
-            crew = self.crews[threads] = Crew(ray_package(), threads, PATIENCE)
-            self.closing.callback(crew.close)
-        return self.crews[threads]
+    engines: dict[tuple[int, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
 
 
 class Sessions:
@@ -106,7 +100,9 @@ class Sessions:
             at = closing.enter_context(
                 connected(wanted.address, max(cpus()[0], (wanted.workers or 1) * wanted.threads), wanted.insecure)
             )
-            self.now = Session(wanted.address, at, closing.pop_all())
+            crew = Crew(ray_package(), wanted.threads, PATIENCE)
+            closing.callback(crew.close)
+            self.now = Session(wanted.address, at, crew, closing.pop_all())
         return self.now
 
 
@@ -114,18 +110,18 @@ SESSIONS = Sessions()
 
 
 def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
-    if wanted.address not in (session.address, session.at):
+    crew = session.crew
+    if wanted.address not in (session.address, session.at) or wanted.threads != crew.threads:
         raise EngineError(
-            "This process uses another Ray cluster, and can use only one at a time.",
+            "This process uses Ray in another way already, and can use one cluster and one kind of workers at a time.",
             code="SL4011",
-            found=session.address,
-            needed=wanted.address,
-            fix='leave the `with shardlearn.engine("ray", ...)` block that uses it, or shardlearn.set_engine()',
+            found=f"{session.address}, threads_per_worker={crew.threads}",
+            needed=f"{wanted.address}, threads_per_worker={wanted.threads}",
+            fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
         )
-    crew = session.crew(wanted.threads)
     workers = wanted.workers or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
     crew.ready(workers)
-    key = workers, wanted.threads, memory
+    key = workers, memory
     if key not in session.engines:
         room = Room(memory)
         session.engines[key] = PoolEngine("ray", RayPool(crew, workers, room), room, PATIENT, Spread(wanted.threads))
