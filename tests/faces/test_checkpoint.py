@@ -12,13 +12,17 @@ import pytest
 from pyarrow import Table, fs
 from scipy import sparse
 from sklearn.model_selection import GridSearchCV
-from tests.faces.ending import NUMBERS, X, Y, cut, descent, ended, rounds_of
+from tests.faces.ending import NUMBERS, Stopped, X, Y, cut, descent, ended, rounds_of
 
 import shardlearn
 from shardlearn import Interrupted, ParameterError, StorageError, config
 from shardlearn.faces.journal import Journal, Step
+from shardlearn.faces.session import fitting
 from shardlearn.linear_model import LinearRegression, Ridge
 from shardlearn.observe.watching import Watch
+from shardlearn.solvers.gram_least_squares import GramLeastSquares
+from shardlearn.solvers.iterative_least_squares import IterativeLeastSquares
+from shardlearn.solvers.problem import LeastSquares
 from shardlearn.storage import atomic, places
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Local, Remote
@@ -149,6 +153,41 @@ def test_files_that_changed_are_refused(tmp_path) -> None:
         descent().fit(path, y="y")
     with shardlearn.checkpoint(tmp_path / "c"), pytest.raises(StorageError, match="target: column y then, an array"):
         descent().fit(shardlearn.read(path, drop_columns=["y"]), y=Y)
+
+
+def test_arrays_beside_files_count_by_contents(tmp_path) -> None:
+    path = tmp_path / "t.parquet"
+    pd.DataFrame(X, columns=["a", "b", "c"]).to_parquet(path)
+    with shardlearn.checkpoint(tmp_path / "c"):
+        descent().fit(path, Y, sample_weight=np.ones(400))
+    for y, weight in ((Y[::-1], np.ones(400)), (Y, np.full(400, 2.0))):
+        with shardlearn.checkpoint(tmp_path / "c"), pytest.raises(StorageError, match="found : data: "):
+            descent().fit(path, y, sample_weight=weight)
+
+
+class Twice(Ridge):
+    """A fit of two solvers."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        with fitting(self, X, y, sample_weight) as fit:
+            problem = LeastSquares(fit.shape, np.ones(1), True, False)
+            one = fit.solve(IterativeLeastSquares(1e-12, 50), problem)
+            two = fit.solve(GramLeastSquares(), problem)
+            fit.publish(coef_=np.concatenate([one.W[0], two.W[0]]), intercept_=float(two.b[0]))
+        return self
+
+
+def test_a_fit_of_two_solvers(tmp_path) -> None:
+    whole = Twice().fit(X, NUMBERS)
+    rounds = rounds_of(whole)
+    for k in range(1, rounds + 1):
+        folder = tmp_path / str(k)
+        with shardlearn.checkpoint(folder, every=0), ended(k, Stopped()), pytest.raises(Stopped):
+            Twice().fit(X, NUMBERS)
+        with shardlearn.checkpoint(folder):
+            model = Twice().fit(X, NUMBERS)
+        assert model.coef_.tobytes() == whole.coef_.tobytes()
+        assert rounds_of(model) == rounds - k
 
 
 def test_data_unpacked_for_the_fit_count_by_contents(tmp_path, monkeypatch) -> None:

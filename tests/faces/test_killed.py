@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from tests.faces.ending import Stopped, ended
 from tests.faces.stored import CASES
 
 import shardlearn
@@ -48,6 +49,20 @@ def test_killed_and_killed_again_while_going_on(whole, tmp_path, seed) -> None:
     done = run(case, tmp_path / "c")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["fingerprint"] == whole(case)["fingerprint"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ended_after_every_round(tmp_path, case) -> None:
+    whole = CASES[case](str(tmp_path / "c"))
+    rounds = whole.report_.rounds
+    for k in range(1, rounds + 1):
+        folder = tmp_path / str(k)
+        with shardlearn.checkpoint(folder, every=0), ended(k, Stopped()), pytest.raises(Stopped):
+            CASES[case](str(tmp_path / "c"))
+        with shardlearn.checkpoint(folder):
+            model = CASES[case](str(tmp_path / "c"))
+        assert shardlearn.fingerprint(model) == shardlearn.fingerprint(whole)
+        assert model.report_.passes == model.report_.rounds == rounds - k
 
 
 def test_the_fits_are_what_they_are_without_checkpoints(whole, tmp_path) -> None:

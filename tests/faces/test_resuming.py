@@ -13,7 +13,10 @@ from tests.faces.ending import NUMBERS, X, Y, cut, descent, rounds_of
 
 import shardlearn
 from shardlearn import StorageError
+from shardlearn.faces.journal import Journal, Recipe
 from shardlearn.linear_model import Ridge
+from shardlearn.storage.checkpoints import Checkpoints
+from shardlearn.storage.places import Local
 
 
 @pytest.fixture
@@ -68,6 +71,31 @@ def test_resume_of_what_has_no_name(tmp_path, parquet, why) -> None:
         "  needed: the checkpoint of one fit, of data that are named by paths or URIs\n"
         "  fix   : run the same program again: inside `with shardlearn.checkpoint(...)` each fit goes on where it stood"
     )
+
+
+STORED = {
+    "no pair": 1,
+    "other steps": (None, (1, 2)),
+    "no recipe": (None, ()),
+    "other arguments": (Recipe("Ridge", {}, ("t.parquet",), "y", None, {"open": 1}), ()),
+    "other parameters": (Recipe("Ridge", {"open": 1}, ("t.parquet",), "y", None, {}), ()),
+    "another class": (Recipe("Popen", {}, ("t.parquet",), "y", None, {}), ()),
+}
+
+
+@pytest.mark.parametrize("what", STORED)
+def test_resume_of_what_is_no_fit(tmp_path, what) -> None:
+    Checkpoints(Local(tmp_path / "fit-0000"), {}).save(STORED[what])
+    with pytest.raises(StorageError) as caught:
+        shardlearn.resume(tmp_path)
+    assert caught.value.code in ("SL5107", "SL5108")
+
+
+def test_a_fit_refuses_what_is_no_journal(tmp_path) -> None:
+    store = Checkpoints(Local(tmp_path), {})
+    store.save(("a", "pair"))
+    with pytest.raises(StorageError, match="no journal of a fit"):
+        Journal(store)
 
 
 def test_resume_of_nothing_and_of_several_fits(tmp_path) -> None:

@@ -58,6 +58,17 @@ def test_another_fit_is_refused_and_the_difference_named(tmp_path):
         assert "class" not in caught.value.found
 
 
+def test_what_another_program_saved_meanwhile_stays(tmp_path, monkeypatch):
+    """Two that go on with the same fit: their steps are the same."""
+    kept = Checkpoints(Local(tmp_path), SAME)
+    kept.save(1)
+    monkeypatch.setattr(Checkpoints, "_steps", lambda self: [])
+    with pytest.raises(StorageError, match="Can't save"):
+        kept.save(2)
+    monkeypatch.undo()
+    assert kept.newest() == 1
+
+
 def test_other_files_are_refused(tmp_path):
     atomic.write_folder(tmp_path / "step-00000000", "checkpoint", {"identity.json": b"1\n"}, overwrite=False)
     with pytest.warns(UserWarning, match="earlier"), pytest.raises(StorageError):

@@ -1,5 +1,6 @@
 """R4 and R6: a real process that is killed, or whose disk fails or is full, at every system call of a save."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,9 +11,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from tests.faces.ending import X, Y, descent
 from tests.storage.saving import NEW, OLD, checkpoints, state
 
+import shardlearn
 from shardlearn.core.errors import StorageError
+from shardlearn.observe.watching import Watch
 from shardlearn.storage import atomic
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Local
@@ -148,21 +152,53 @@ def more_and_more(kept):
         kept.save((i, np.zeros(20_000 + 9_000 * i)))
 
 
+@pytest.fixture
+def megabyte(tmp_path):
+    """A disk of one."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
 @pytest.mark.slow
 @needs_root
-def test_a_disk_of_one_megabyte(tmp_path):
+def test_a_disk_of_one_megabyte(megabyte):
     """Checkpoints until it is full: the last one is whole, and after space is freed it goes on."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], check=True)
-    try:
-        kept = Checkpoints(Local(tmp_path / "c"), {"data": "stamp"})
-        (tmp_path / "other").write_bytes(bytes(600_000))
-        kept.save((0, np.zeros(20_000)))
-        with pytest.raises(StorageError, match="ENOSPC"):
-            more_and_more(kept)
-        last = kept.newest()[0]
-        assert last < 8
-        (tmp_path / "other").unlink()
-        kept.save((last + 1, np.zeros(20_000)))
-        assert kept.newest()[0] == last + 1
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
+    kept = Checkpoints(Local(megabyte / "c"), {"data": "stamp"})
+    (megabyte / "other").write_bytes(bytes(600_000))
+    kept.save((0, np.zeros(20_000)))
+    with pytest.raises(StorageError, match="ENOSPC"):
+        more_and_more(kept)
+    last = kept.newest()[0]
+    assert last < 8
+    (megabyte / "other").unlink()
+    kept.save((last + 1, np.zeros(20_000)))
+    assert kept.newest()[0] == last + 1
+
+
+@pytest.mark.slow
+@needs_root
+def test_a_fit_on_a_full_disk(megabyte, monkeypatch):
+    """It is said once, the fit finishes, and stores what it has when there is room again."""
+    plain, rounds = Watch.after, []
+    other = megabyte / "other"
+
+    def after(self, state=None):
+        rounds.append(len(list(megabyte.glob("c/fit-0000/step-*/MANIFEST.json"))))
+        if len(rounds) == 3:
+            with contextlib.suppress(OSError):
+                other.write_bytes(bytes(1_000_000))
+        if len(rounds) == 7:
+            other.unlink()
+        return plain(self, state)
+
+    monkeypatch.setattr(Watch, "after", after)
+    with shardlearn.checkpoint(megabyte / "c", every=0), pytest.warns(UserWarning, match="ENOSPC") as said:
+        model = descent(tol=1e-6).fit(X, Y)
+    assert len(said) == 1
+    assert len(rounds) > 9
+    assert min(rounds[2:]) >= 1  # the last checkpoint is whole all the time
+    with shardlearn.checkpoint(megabyte / "c"):
+        again = descent(tol=1e-6).fit(X, Y)
+    assert again.report_.rounds == 0
+    assert shardlearn.fingerprint(again) == shardlearn.fingerprint(model)

@@ -139,6 +139,44 @@ def test_a_save_that_was_cut_off_is_not_there(tmp_path, left):
     assert kept.newest()[0] == 2
 
 
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_killed_at_every_write(tmp_path, monkeypatch, at):
+    """The manifest is the last of the four, so a step that has one is whole."""
+    kept = Checkpoints(Remote(store("subtree", tmp_path), "x", "mem://x"), {})
+    kept.save(state(0))
+    plain, left = Remote.put, [at]
+
+    def put(self, name, data):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        plain(self, name, data)
+
+    monkeypatch.setattr(Remote, "put", put)
+    with pytest.raises(KeyboardInterrupt):
+        kept.save(state(1))
+    monkeypatch.undo()
+    assert kept.newest()[0] == 0
+
+
+class Stuck(Failing):
+    """A store that takes no folder away."""
+
+    def delete_dir(self, path):
+        raise OSError(5, "Input/output error")
+
+
+def test_a_step_that_is_taken_away_loses_its_manifest_first(tmp_path):
+    inner = store("subtree", tmp_path)
+    kept = Checkpoints(Remote(fs.PyFileSystem(Stuck(inner, 0)), "x", "mem://x"), {})
+    for number in range(3):
+        kept.save(state(number))
+    left = {info.base_name for info in inner.get_file_info(fs.FileSelector("x/step-00000000"))}
+    assert len(left) == 3
+    assert "MANIFEST.json" not in left
+    assert kept.newest()[0] == 2
+
+
 def test_damage_in_a_store_is_named(tmp_path):
     kept = Checkpoints(Remote(store("subtree", tmp_path), "x", "mem://x"), {})
     kept.save(state(0))

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from shardlearn.core.errors import StorageError
+from shardlearn.storage.canonical import damaged
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Place
 from shardlearn.storage.state import allow
@@ -65,8 +66,7 @@ class Journal:
         self._stored = self.clock()
         found = None if self.store is None else self.store.newest()
         if found is not None:
-            _, steps = found
-            self.steps = list(steps)
+            self.steps = list(unpacked(found, str(self.place))[1])
 
     @property
     def place(self) -> Place | None:
@@ -118,6 +118,14 @@ class Journal:
                 self._warned = True
                 warnings.warn(f"No checkpoint could be saved; the fit goes on, and tries again. {error}", stacklevel=2)
         self._stored = self.clock()
+
+
+def unpacked(stored: object, where: str) -> tuple[Recipe | None, tuple[Step, ...]]:
+    """What `flush` stored, if it is that."""
+    match stored:
+        case (Recipe() | None as recipe, tuple() as steps) if all(isinstance(step, Step) for step in steps):
+            return recipe, steps
+    raise damaged(where, "no journal of a fit", "SL5108")
 
 
 def _another(place: Place | None, then: str, now: str) -> StorageError:

@@ -8,12 +8,14 @@ from typing import Any
 
 from shardlearn.core.errors import StorageError
 from shardlearn.data import open_source
+from shardlearn.storage.canonical import damaged
 from shardlearn.storage.checkpoints import Checkpoints
-from shardlearn.storage.model import estimator_class
+from shardlearn.storage.model import estimator_class, known_parameters
 from shardlearn.storage.places import Place, place_of
 
 from .checkpoint import FIT, checkpoint
-from .journal import Recipe
+from .identity import READING
+from .journal import Recipe, unpacked
 
 COMMAND = "command.json"
 AGAIN = "run the same program again: inside `with shardlearn.checkpoint(...)` each fit goes on where it stood"
@@ -47,7 +49,8 @@ def resume(folder: str | os.PathLike[str], *, every: float | str = "30s") -> Any
     if recipe.lacks:
         fix = "shardlearn resume, on the command line" if COMMAND in place.names() else AGAIN
         raise _refused(place, f"a fit that can't be called again by itself: {recipe.lacks}", fix)
-    estimator = estimator_class(recipe.estimator, str(place))(**recipe.parameters)
+    kind = estimator_class(recipe.estimator, str(place))
+    estimator = kind(**known_parameters(recipe.parameters, kind, str(place)))
     data = recipe.data[0] if len(recipe.data) == 1 else list(recipe.data)
     source = open_source(data, **recipe.reading)
     try:
@@ -64,9 +67,9 @@ def _recipe(place: Place) -> Recipe:
     found = Checkpoints(place.inside(FIT.format(0)), None).newest()
     if found is None:
         raise _refused(place, "no checkpoint: nothing was saved there yet", "fit from the beginning")
-    recipe, _ = found
-    if not isinstance(recipe, Recipe):
-        raise _refused(place, "a checkpoint of something else", AGAIN)
+    recipe, _ = unpacked(found, str(place))
+    if recipe is None or set(recipe.reading) - set(READING):
+        raise damaged(str(place), "no description of a fit", "SL5108")
     return recipe
 
 

@@ -101,7 +101,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
     parameters, bare = _decoded([head["parameters"], head["fitted"]], arrays, where)
     fitted = _joined(bare, loads(files["data.json"], where), where)
     check(str(head["class"]), fitted, where)
-    estimator = kind(**_known(parameters, kind, where))
+    estimator = kind(**known_parameters(parameters, kind, where))
     estimator._restore(fitted)
     return estimator
 
@@ -235,10 +235,11 @@ def _decoded(groups: list[Json], arrays: Mapping[str, Array], where: str) -> lis
     return [dict(zip(group, group_values, strict=True)) for group, group_values in zip(named, values, strict=True)]
 
 
-def _known(parameters: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
+def known_parameters(parameters: Mapping[str, Any], kind: Any, where: str) -> dict[str, Any]:
+    """Parameters by the names that the class has."""
     if not set(parameters) <= set(kind._get_param_names()):
         raise damaged(where, "parameters that the estimator doesn't have", "SL5108")
-    return parameters
+    return dict(parameters)
 
 
 def _joined(bare: dict[str, Any], held: Json, where: str) -> dict[str, Any]:
