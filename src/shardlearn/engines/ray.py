@@ -33,7 +33,25 @@ class Actor(Worker):
     def __init__(self, threads: int):
         import ray
 
-        super().__init__(threads, ray.get_runtime_context().get_node_id(), ray.get)
+        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched)
+
+
+def fetched(ref: Any) -> Any:
+    """What lies in the store; where it can't be reached from here, another worker may be luckier."""
+    import ray
+
+    try:
+        return ray.get(ref)
+    except ray.exceptions.RaySystemError as error:
+        raise EngineError(
+            "A worker can't load what it is to work with.",
+            code="SL4018",
+            found=str(error).splitlines()[0],
+            needed="modules that every node can import",
+            fix="install them there, or run the program as a job with its working_dir",
+        ) from None
+    except ray.exceptions.RayError as error:
+        raise ConnectionError(f"what the task needs could not be fetched: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,19 +116,13 @@ class Worker:
         def named(name: str) -> Any:
             held = self.data if name.startswith("blocks ") else self.arrays
             if name not in held:
-                held[name] = self._fetched(refs[name])
+                held[name] = self.fetch(refs[name])
             return held[name]
 
         template: Any = Unpickler(body, named).load()
         self.arrays = {name: array for name, array in self.arrays.items() if name in refs}
         task: Task = replace(template, piece=piece)
         return task
-
-    def _fetched(self, ref: Any) -> Any:
-        try:
-            return self.fetch(ref)
-        except Exception as error:  # whatever the store raises, another worker may be able to reach it
-            raise ConnectionError(f"what the task needs could not be fetched: {error}") from error
 
 
 def sendable(error: BaseException) -> BaseException:
