@@ -39,8 +39,14 @@ def pid(number: int) -> int:
 
 def kill(number: int) -> None:
     """SIGKILL to a worker of ours, whatever it is doing; returns when that is known, and another is in its place."""
-    before, until = pid(number), monotonic() + 30
+    before = pid(number)
     os.kill(before, signal.SIGKILL)
+    until_replaced(number, before)
+
+
+def until_replaced(number: int, before: int) -> None:
+    """Wait for another process in a worker's place."""
+    until = monotonic() + 30
     while not (slot := crew().slots[number]).hello or slot.hello.pid == before:
         assert monotonic() < until
         sleep(0.01)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from socket import gethostname
+from time import monotonic, sleep
+from types import FunctionType, ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.engines.conformance import DEADLY, SCRIPTS, ScriptedBlocks, equal
-from tests.engines.crew import crew, kill, pid, ray_engine
+from tests.engines.crew import crew, kill, pid, ray_engine, until_replaced
 from tests.engines.fakes import ArrayBlocks, FloatSum, IdSum, Seen, random_blocks
 from tests.engines.test_conformance import QUERIES, carries, reference
 from tests.engines.test_serial import Halved
+from tests.engines.test_threads import in_a_forked_child
 
+from shardlearn.core.block import Block
 from shardlearn.core.errors import EngineError
-from shardlearn.core.events import PieceRetried, Timed, ignore
+from shardlearn.core.events import Event, PieceFinished, PieceRetried, Timed, ignore
 from shardlearn.core.query import Query
 from shardlearn.engines.serial import SerialEngine
 
@@ -137,5 +146,79 @@ def test_workers_are_under_the_limit_too(tmp_path: Path) -> None:
     assert min(readings) == 1
 
 
-def test_crew() -> None:
-    assert len({slot.hello.pid for slot in crew().slots if slot.hello}) == 3
+def test_a_worker_that_stands_still_is_not_waited_for() -> None:
+    """SIGSTOP: another does its range, its own process is ended, and a new one takes its place."""
+    engine, seen = ray_engine(2, backup_after=3.0, backup_floor=0.2), Seen()
+    data, before, slot = {"train": engine.open(random_blocks())}, pid(0), crew().slots[0]
+    engine.fold(data, Query(FloatSum()), emit=ignore)
+    os.kill(before, signal.SIGSTOP)
+    began = monotonic()
+    assert equal(engine.fold(data, Query(FloatSum()), emit=seen), reference(random_blocks(), Query(FloatSum())))
+    assert monotonic() - began < 5
+    assert [retried.why.split(":")[0] for retried in seen.of(PieceRetried)] == ["backup"]
+    assert Path(f"/proc/{before}/stat").read_text().split()[2] == "T"
+    while slot.hello is not None:
+        assert monotonic() - began < 10
+        sleep(0.01)
+    os.kill(before, signal.SIGCONT)  # or it would be Ray that ends it, five seconds later
+    until_replaced(0, before)
+
+
+def test_a_pass_that_is_given_up_leaves_workers_free(tmp_path: Path) -> None:
+    """As after Ctrl-C: whoever hangs has noticed when the error is there."""
+    blocks = ScriptedBlocks(random_blocks(), {12: ["hang"]}, str(tmp_path))
+    engine = ray_engine()
+
+    def interrupted(event: Event) -> None:
+        if isinstance(event, PieceFinished):
+            raise KeyboardInterrupt
+
+    before = [pid(0), pid(1)]
+    with pytest.raises(KeyboardInterrupt):
+        engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=interrupted)
+    assert all(slot.job is None for slot in crew().slots)
+    answer = engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
+    assert equal(answer, reference(random_blocks(), Query(FloatSum())))
+    assert [pid(0), pid(1)] == before
+
+
+def test_two_fits_at_once() -> None:
+    def fold(seed: int) -> bool:
+        blocks, engine = random_blocks(seed), ray_engine()
+        data = {"train": engine.open(blocks)}
+        expected = reference(blocks, Query(FloatSum()))
+        return all(equal(engine.fold(data, Query(FloatSum()), emit=ignore), expected) for _ in range(5))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(fold, range(3)))
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # it has threads, and is forked: on purpose
+def test_a_forked_child_is_told_so() -> None:
+    def refused() -> bool:
+        engine = ray_engine()
+        with pytest.raises(EngineError, match="A forked process can't use the Ray connection"):
+            engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
+        return True
+
+    assert in_a_forked_child(refused)
+
+
+def less(block: Block) -> Block:
+    return block.take(np.arange(min(block.n, 1)))
+
+
+def test_a_transform_that_workers_do_not_have_travels_with_the_task() -> None:
+    """As one that stands in a script does; of a module that they can't import they say so."""
+    engine, blocks = ray_engine(), random_blocks()
+    module: Any = ModuleType("only_here")
+    module.less = FunctionType(less.__code__, {"np": np, "__name__": "only_here"}, "less")
+    streamed = list(engine.stream(engine.open(blocks), module.less, emit=ignore))
+    assert [block.n for block in streamed] == [1] * 16
+    sys.modules["only_here"] = module
+    try:
+        with pytest.raises(ModuleNotFoundError, match="only_here") as caught:
+            list(engine.stream(engine.open(blocks), module.less, emit=ignore))
+    finally:
+        del sys.modules["only_here"]
+    assert "On a worker" in caught.value.__notes__[0]

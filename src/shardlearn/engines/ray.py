@@ -171,7 +171,7 @@ class Crew:
         with self._changed:
             slots, self.slots = self.slots, []
         self._mail.put(None)
-        self._reader.join()
+        self._reader.join(self.patience.stop)
         for slot in slots:
             self.ray.kill(slot.actor)
 
