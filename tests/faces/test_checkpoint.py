@@ -16,7 +16,7 @@ from tests.faces.ending import NUMBERS, Stopped, X, Y, cut, descent, ended, roun
 
 import shardlearn
 from shardlearn import Interrupted, ParameterError, StorageError, config
-from shardlearn.faces.journal import Journal, Step
+from shardlearn.faces import identity, journal
 from shardlearn.faces.session import fitting
 from shardlearn.linear_model import LinearRegression, Ridge
 from shardlearn.observe.watching import Watch
@@ -24,8 +24,7 @@ from shardlearn.solvers.gram_least_squares import GramLeastSquares
 from shardlearn.solvers.iterative_least_squares import IterativeLeastSquares
 from shardlearn.solvers.problem import LeastSquares
 from shardlearn.storage import atomic, places
-from shardlearn.storage.checkpoints import Checkpoints
-from shardlearn.storage.places import Local, Remote
+from shardlearn.storage.places import Remote
 
 
 def test_it_goes_on_with_what_is_left(tmp_path, capsys) -> None:
@@ -84,6 +83,31 @@ OTHERS = {
         "rows with missing values: error then, drop now",
     ),
 }
+
+
+def test_another_release_is_refused(tmp_path, monkeypatch) -> None:
+    with shardlearn.checkpoint(tmp_path / "c"):
+        descent().fit(X, Y)
+    now = identity.__version__
+    monkeypatch.setattr(identity, "__version__", "9.0")
+    words = f"release of shardlearn: {now}, numerics 1 then, 9.0, numerics 1 now"
+    with shardlearn.checkpoint(tmp_path / "c"), pytest.raises(StorageError, match=words):
+        descent().fit(X, Y)
+
+
+def test_a_forked_child_stores_nothing(tmp_path) -> None:
+    """All children would be the n-th fit."""
+    with shardlearn.engine("serial"), shardlearn.checkpoint(tmp_path / "c"):
+        child = os.fork()
+        if child == 0:
+            try:
+                Ridge().fit(X, NUMBERS)
+                os._exit(0 if not (tmp_path / "c").exists() else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        Ridge().fit(X, NUMBERS)
+    assert (tmp_path / "c" / "fit-0000").is_dir()
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -283,6 +307,7 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path, monkeypatch) -> None
         plain(file)
 
     monkeypatch.setattr(atomic.os, "fsync", fsync)
+    monkeypatch.setattr(journal, "PATIENCE", 0)
     with shardlearn.checkpoint(tmp_path / "c", every=0), pytest.warns(UserWarning, match="No checkpoint") as said:
         model = descent(tol=1e-6).fit(X, Y)
     assert calls[0] > 40
@@ -293,29 +318,6 @@ def test_a_full_disk_is_said_once_and_tried_again(tmp_path, monkeypatch) -> None
         again = descent(tol=1e-6).fit(X, Y)
     assert rounds_of(again) == 0
     assert shardlearn.fingerprint(model) == shardlearn.fingerprint(again)
-
-
-def test_it_is_stored_when_it_is_time_and_at_the_end(tmp_path) -> None:
-    now = [0.0]
-    store = Checkpoints(Local(tmp_path), {}, keep=99)
-    journal = Journal(store, None, 10.0, lambda: now[0])
-    stored = []
-    for now[0] in (3.0, 9.0, 10.0, 15.0, 19.0, 20.0, 21.0):
-        journal.put(Step("s", now[0], over=False))
-        found = store.newest()
-        stored.append(None if found is None else found[1][0].value)
-    assert stored == [None, None, 10.0, 10.0, 10.0, 20.0, 20.0]
-    journal.flush()
-    journal.flush()
-    assert store.newest()[1][0].value == 21.0
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_a_journal_of_other_steps_is_refused(tmp_path) -> None:
-    journal = Journal(Checkpoints(Local(tmp_path), {}))
-    journal.put(Step("Moments", 1, over=True))
-    with pytest.raises(StorageError, match="step: Moments then, Gram now"):
-        Journal(Checkpoints(Local(tmp_path), {})).found("Gram")
 
 
 @pytest.mark.parametrize(

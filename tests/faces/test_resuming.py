@@ -13,7 +13,7 @@ from tests.faces.ending import NUMBERS, X, Y, cut, descent, rounds_of
 
 import shardlearn
 from shardlearn import StorageError
-from shardlearn.faces.journal import Journal, Recipe
+from shardlearn.faces.journal import Recipe
 from shardlearn.linear_model import Ridge
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Local
@@ -89,13 +89,6 @@ def test_resume_of_what_is_no_fit(tmp_path, what) -> None:
     with pytest.raises(StorageError) as caught:
         shardlearn.resume(tmp_path)
     assert caught.value.code in ("SL5107", "SL5108")
-
-
-def test_a_fit_refuses_what_is_no_journal(tmp_path) -> None:
-    store = Checkpoints(Local(tmp_path), {})
-    store.save(("a", "pair"))
-    with pytest.raises(StorageError, match="no journal of a fit"):
-        Journal(store)
 
 
 def test_resume_of_nothing_and_of_several_fits(tmp_path) -> None:

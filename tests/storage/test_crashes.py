@@ -16,6 +16,7 @@ from tests.storage.saving import NEW, OLD, checkpoints, state
 
 import shardlearn
 from shardlearn.core.errors import StorageError
+from shardlearn.faces import journal
 from shardlearn.observe.watching import Watch
 from shardlearn.storage import atomic
 from shardlearn.storage.checkpoints import Checkpoints
@@ -193,6 +194,7 @@ def test_a_fit_on_a_full_disk(megabyte, monkeypatch):
         return plain(self, state)
 
     monkeypatch.setattr(Watch, "after", after)
+    monkeypatch.setattr(journal, "PATIENCE", 0)
     with shardlearn.checkpoint(megabyte / "c", every=0), pytest.warns(UserWarning, match="ENOSPC") as said:
         model = descent(tol=1e-6).fit(X, Y)
     assert len(said) == 1

@@ -27,6 +27,7 @@ class Keeping:
     place: Place
     every: float
     number: Iterator[int] = field(default_factory=count)
+    process: int = field(default_factory=os.getpid)
 
 
 _HERE: ContextVar[Keeping | None] = ContextVar("shardlearn_checkpoint", default=None)
@@ -65,7 +66,7 @@ def checkpoint(folder: str | os.PathLike[str], *, every: float | str = "30s") ->
 def journal(given: Given) -> Journal:
     """The journal of the fit that begins: what is stored of it, or an empty one that nothing stores."""
     keeping = _HERE.get()
-    if keeping is None:
+    if keeping is None or keeping.process != os.getpid():  # forked children would all be the n-th fit
         return Journal()
     place = keeping.place.inside(FIT.format(next(keeping.number)))
     return Journal(Checkpoints(place, identity(given)), recipe(given), keeping.every)

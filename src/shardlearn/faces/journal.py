@@ -20,6 +20,7 @@ from shardlearn.storage.places import Place
 from shardlearn.storage.state import allow
 
 A = TypeVar("A")
+PATIENCE = 10  # a store that is down may cost a tenth of the time
 
 
 @allow("journal.Step")
@@ -59,6 +60,7 @@ class Journal:
     steps: list[Step] = field(default_factory=list)
     _at: int = 0  # the step that runs
     _stored: float = field(init=False)  # when
+    _pause: float = 0.0  # after a save that failed
     _unsaved: bool = False
     _warned: bool = False
 
@@ -99,7 +101,7 @@ class Journal:
         self.steps[self._at :] = [step]
         self._at += step.over
         self._unsaved = True
-        if self.clock() - self._stored >= self.every:
+        if self.clock() - self._stored >= max(self.every, self._pause):
             self.flush()
 
     def passed(self) -> None:
@@ -110,6 +112,7 @@ class Journal:
         """Store what is not stored yet. A fit that could finish does not fail because this does: it is said once."""
         if self.store is None or not self._unsaved:
             return
+        began, self._pause = self.clock(), 0.0
         try:
             self.store.save((self.recipe, tuple(self.steps)))
             self._unsaved = False
@@ -117,6 +120,7 @@ class Journal:
             if not self._warned:
                 self._warned = True
                 warnings.warn(f"No checkpoint could be saved; the fit goes on, and tries again. {error}", stacklevel=2)
+            self._pause = PATIENCE * (self.clock() - began)
         self._stored = self.clock()
 
 

@@ -142,9 +142,7 @@ class Remote:
 
     def write(self, kind: str, files: Mapping[str, bytes], /) -> None:
         entries, manifest = atomic.sealed(kind, files)
-        for entry in entries:
-            self.put(entry.name, files[entry.role])
-        self.put(MANIFEST, manifest)
+        self._put({entry.name: files[entry.role] for entry in entries} | {MANIFEST: manifest})
 
     def read(self, kind: str, /) -> dict[str, bytes]:
         manifest = self.get(MANIFEST, MANIFEST_BYTES)
@@ -159,10 +157,15 @@ class Remote:
         return out
 
     def put(self, name: str, data: bytes, /) -> None:
+        self._put({name: data})
+
+    def _put(self, files: Mapping[str, bytes]) -> None:
+        """One after the other."""
         try:
             self.system.create_dir(self.path, recursive=True)
-            with self.system.open_output_stream(f"{self.path}/{name}", compression=None) as file:
-                file.write(data)
+            for name, data in files.items():
+                with self.system.open_output_stream(f"{self.path}/{name}", compression=None) as file:
+                    file.write(data)
         except _failures() as error:
             raise atomic.unwritten(self.shown, error) from error
 
