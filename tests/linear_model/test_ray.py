@@ -26,7 +26,10 @@ def test_every_case(name: str) -> None:
     for workers in (1, 2, 3) if name in ("least squares, p = 400", "ridge, CSR", "logistic, p = 400") else (2,):
         with shardlearn.engine("ray", address="local", workers=workers):
             assert bits(case) == wanted, f"{workers} workers"
-            assert case.model.report_.engine == "ray"
+            report = case.model.report_
+            assert report.engine == "ray"
+            assert report.bytes_down > 0
+            assert report.bytes_up > 0
             np.testing.assert_array_equal(case.model.predict(case.X), answers)
 
 

@@ -108,6 +108,14 @@ class AnswerDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Sent(Event):
+    """Bytes of one piece of work: to a worker in another process, and back."""
+
+    down: int
+    up: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timed(Event):
     """Seconds and bytes of one phase on one worker: read, decode, pack, compute, merge or waiting."""
 

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from shardlearn.core.errors import EngineError
+from shardlearn.core.events import Sent
 
 from .pool import Inbox
 from .room import Room
@@ -237,13 +238,14 @@ class Crew:
             answer = pickle.loads(mail.answer) if isinstance(mail.answer, bytes) else mail.answer  # noqa: S301 - ours
             with self._changed:
                 if mail.slot is not None and mail.slot.actor is mail.actor:
-                    self._take(mail.slot, answer, mail.error)
+                    self._take(mail.slot, mail, answer)
                 self._look_at_clock(monotonic())
                 self._deal()
                 self._changed.notify_all()
             del mail, answer
 
-    def _take(self, slot: Slot, answer: Any, error: BaseException | None) -> None:
+    def _take(self, slot: Slot, mail: Mail, answer: Any) -> None:
+        error, nbytes = mail.error, len(mail.answer) if isinstance(mail.answer, bytes) else 0
         if isinstance(answer, Hello):
             self._welcome(slot, answer)
         elif slot.hello is None:
@@ -255,7 +257,7 @@ class Crew:
         elif slot.job is not None:
             job, slot.job, slot.until = slot.job, None, None
             events, end = answer or ((), Failed(job.ticket, error or EOFError(), again=True))
-            job.inbox.events.extend(events)
+            job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
             job.inbox.stimuli.put(end)
 
     def _welcome(self, slot: Slot, hello: Hello) -> None:

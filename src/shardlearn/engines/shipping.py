@@ -28,7 +28,7 @@ class Parcel:
 
     body: bytes
     refs: Mapping[str, Any]
-    nbytes: int  # that are put on the way for it: the body, and arrays that were not in the store
+    nbytes: int  # that a worker needs for it: the body, and arrays that were not in the store before
 
 
 @dataclass(slots=True)

@@ -65,6 +65,9 @@ class Recorder:
                 self._count("retries")
             case ev.AnswerDropped():
                 self._count("late_answers")
+            case ev.Sent(down, up):
+                self._count("bytes_down", down)
+                self._count("bytes_up", up)
             case _:
                 self._rare(event)
 
