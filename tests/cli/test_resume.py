@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import shardlearn
+from shardlearn.cli import command
 
 from .conftest import ENV
 
@@ -204,3 +205,7 @@ def test_a_damaged_command(call, data, tmp_path, change, code) -> None:
     done = call("resume", "runs/x")
     assert done.code == 1
     assert code in done.err
+
+
+def test_a_difference_is_named_without_secrets() -> None:
+    assert command._words(["s3://key:hidden@bucket/x?token=hidden", "a@b.csv"]) == "s3://bucket/x, a@b.csv"

@@ -85,6 +85,21 @@ OTHERS = {
 }
 
 
+@pytest.mark.parametrize("kind", [np.array, list, tuple, pd.Series])
+@pytest.mark.parametrize("many", [4, 400])
+def test_every_entry_of_a_parameter_counts(tmp_path, kind, many) -> None:
+    """What a frame shows of itself leaves most entries out."""
+    strengths = np.ones(many)
+    targets = np.outer(NUMBERS, np.ones(many))
+    with shardlearn.checkpoint(tmp_path / "c"):
+        Ridge(alpha=kind(strengths)).fit(X, targets)
+    with shardlearn.checkpoint(tmp_path / "c"):
+        assert rounds_of(Ridge(alpha=kind(strengths)).fit(X, targets)) == 0
+    strengths[many // 2] = 2.0
+    with shardlearn.checkpoint(tmp_path / "c"), pytest.raises(StorageError, match="found : parameter alpha: "):
+        Ridge(alpha=kind(strengths)).fit(X, targets)
+
+
 def test_another_release_is_refused(tmp_path, monkeypatch) -> None:
     with shardlearn.checkpoint(tmp_path / "c"):
         descent().fit(X, Y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from tests.faces.ending import NUMBERS, X, Y, cut, descent, rounds_of
 
 import shardlearn
 from shardlearn import StorageError
+from shardlearn.data import lay_out
+from shardlearn.faces import identity
 from shardlearn.faces.journal import Recipe
 from shardlearn.linear_model import Ridge
 from shardlearn.storage.checkpoints import Checkpoints
@@ -55,8 +58,28 @@ LACKING = {
     "a random generator has no name": lambda path: Ridge(random_state=np.random.RandomState(0)).fit(
         shardlearn.read(path, drop_columns=["y"]), "w"
     ),
+    "a parameter can't be stored": lambda path: Ridge(alpha=pd.Series([1.0])).fit(
+        shardlearn.read(path, drop_columns=["y"]), "w"
+    ),
     "warm_start begins at an earlier fit": lambda path: descent(warm_start=True).fit(path, "y"),
 }
+
+
+@pytest.mark.parametrize(
+    ("uri", "secret"),
+    [
+        ("s3://key:hidden@bucket/x", True),
+        ("abfs://bucket/x?sas_token=hidden", True),
+        ("s3://bucket/x?region=eu", False),
+        ("a@b?key", False),
+    ],
+)
+def test_secrets_are_not_stored(uri, secret) -> None:
+    source = shardlearn.read(X)
+    source = replace(source, spec=replace(source.spec, asked=(uri,)))
+    found = identity.recipe(identity.Given(Ridge(), source, None, None, lay_out(source)))
+    assert found.lacks == ("the data's URI holds a secret, which is not stored" if secret else "")
+    assert ("hidden" in repr(found)) is False
 
 
 @pytest.mark.parametrize("why", LACKING)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from shardlearn.core.errors import StorageError
-from shardlearn.data.files import REMOTE
+from shardlearn.data.files import REMOTE, without_secrets
 from shardlearn.storage.atomic import check_format
 from shardlearn.storage.canonical import damaged, dumps, loads
 from shardlearn.storage.places import Place, place_of
@@ -143,7 +143,7 @@ def _flag(name: str) -> str:
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "nothing"
+        return ", ".join(map(without_secrets, value)) or "nothing"
     return "nothing" if value is None else str(value)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from shardlearn import storage
 from shardlearn.core.errors import Interrupted, StorageError
 from shardlearn.data import Source, lay_out
+from shardlearn.data.files import without_secrets
 from shardlearn.observe.words import percent
 from shardlearn.storage.atomic import BESIDE, MANIFEST, STORED, TEMPORARY
 from shardlearn.storage.places import place_of
@@ -55,7 +56,8 @@ def _fit(job: Job, run: Run, estimator: Any, source: Source, answer: Answer) -> 
     if held is not None and not stopped:
         stopped = not _measured(job, estimator, held, answer)
     if stopped:
-        goes_on = f"; shardlearn resume {job.saving.checkpoint} goes on" if job.saving.checkpoint else ""
+        folder = job.saving.checkpoint and without_secrets(job.saving.checkpoint)
+        goes_on = f"; shardlearn resume {folder} goes on" if folder else ""
         answer.note(f"interrupted: what was learned until then is saved{goes_on}")
     return answer.finish(130 if stopped else 0)
 

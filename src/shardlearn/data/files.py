@@ -177,14 +177,14 @@ def _find_remote(text: str) -> tuple[File, ...]:
         else:
             infos = [one for one in system.get_file_info(fs.FileSelector(base, recursive=True)) if one.is_file]
     except (OSError, pa.ArrowException) as error:
-        raise refusals.unreadable(_without_secrets(text), why(error), "check the URI and the access to it") from None
+        raise refusals.unreadable(without_secrets(text), why(error), "check the URI and the access to it") from None
     if fixed != text:
         pattern = (base + text[len(root) :]).lstrip("/")
         infos = [one for one in infos if _matches(one.path, pattern)]
     elif not info.is_file:
         infos = [one for one in infos if _is_data(one.path[len(base) :].lstrip("/"))]
     if not infos:
-        raise refusals.no_files(_without_secrets(text))
+        raise refusals.no_files(without_secrets(text))
     found = (File(one.path, int(one.size), int(one.mtime_ns or 0), 0, root) for one in infos)
     return tuple(sorted(found, key=lambda file: os.fsencode(file.path)))
 
@@ -194,7 +194,10 @@ def _matches(path: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(path, pattern) and ("**" in pattern or path.count("/") == pattern.count("/"))
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
+    """A path or a URI as it may be shown."""
+    if not REMOTE.match(uri):
+        return uri
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from shardlearn.storage.model import parameters_of
 
 from .journal import Recipe
 
+SECRET = re.compile("key|secret|token|sas|sig")
 FEW_NAMES, FEW_VALUES = 20, 16
 READING = ("columns", "drop_columns", "format", "dtype", "missing", "n_features", "zero_based")
 
@@ -67,8 +69,8 @@ def recipe(given: Given) -> Recipe:
         lacks = "the data were no paths"
     elif not all(one is None or isinstance(one, str) for one in named):
         lacks = "y or sample_weight was an array"
-    elif any(urlsplit(path).password for path in spec.asked):
-        lacks = "the data's URI holds a password, which is not stored"
+    elif any(_is_secret(path) for path in spec.asked):
+        lacks = "the data's URI holds a secret, which is not stored"
     elif getattr(given.estimator, "warm_start", False):
         lacks = "warm_start begins at an earlier fit"
     elif any(_is_generator(value) for value in given.estimator.get_params(deep=False).values()):
@@ -93,16 +95,24 @@ def _role(value: Any) -> str:
 
 def _words(value: Any) -> str:
     """A parameter's value; large arrays by their hash, a generator by its kind alone."""
-    if isinstance(value, np.ndarray):
-        if value.size <= FEW_VALUES:
-            return f"{value.tolist()!r}"
-        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
-        return f"array of shape {value.shape}, {digest}"
     if isinstance(value, np.generic):
         return repr(value.item())
+    if hasattr(value, "__array__"):  # of pandas too, whose words may leave values out
+        value = np.asarray(value)
+        if value.size <= FEW_VALUES:
+            return f"{value.tolist()!r}"
+        digest = hashlib.sha256(f"{value.dtype.str}{value.tolist()!r}".encode()).hexdigest()
+        return f"array of shape {value.shape}, {digest}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(sorted(f"{_words(k)}: {_words(v)}" for k, v in value.items())) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_words(one) for one in value) + "]"
     return type(value).__name__ if _is_generator(value) else repr(value)
+
+
+def _is_secret(path: str) -> bool:
+    parts = urlsplit(path)
+    return bool(REMOTE.match(path)) and ("@" in parts.netloc or bool(SECRET.search(parts.query)))
 
 
 def _is_generator(value: Any) -> bool:
