@@ -30,8 +30,8 @@ class Setting:
 
 
 ABOUT: Mapping[str, str] = {
-    "engine": 'who computes: "threads", "threads:4" or "serial" (default: threads)',
-    "workers": "number of threads (default: the CPUs that this process may use)",
+    "engine": 'who computes: "threads", "threads:4", "serial", "ray:auto" or "ray:local" (default: threads)',
+    "workers": "number of threads, or of Ray's worker processes (default: the CPUs that may be used)",
     "memory": 'bytes that a fit may add, as "200MB", "1GB", "1GiB" (default: half of what is free)',
     "cache": "folder for what is unpacked and removed after use (default: ~/.cache/shardlearn)",
     "progress": "0: no progress lines (default: 1)",

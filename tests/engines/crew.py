@@ -17,17 +17,18 @@ from shardlearn.engines.spread import Spread
 WORKERS = 3
 
 
-def crew() -> Crew:
-    """The workers that are there; while the session is held."""
+def crew(least: int = WORKERS) -> Crew:
+    """The workers, of whom so many at least are there; while the session is held."""
     SESSIONS.engine(Wanted("local", WORKERS), None)
     assert SESSIONS.now is not None
+    SESSIONS.now.crew.ready(WORKERS, least)
     return SESSIONS.now.crew
 
 
-def ray_engine(workers: int = 2, memory: int | None = None, **policy: Any) -> PoolEngine:
+def ray_engine(workers: int = 2, memory: int | None = None, least: int = WORKERS, **policy: Any) -> PoolEngine:
     """An engine over some of them."""
     room = Room(memory)
-    return PoolEngine("ray", RayPool(crew(), workers, room), room, Policy(**policy), Spread(), poll=0.01)
+    return PoolEngine("ray", RayPool(crew(least), workers, room), room, Policy(**policy), Spread(), poll=0.01)
 
 
 def pid(number: int) -> int:

@@ -19,8 +19,12 @@ from typing import Any
 
 import grpc
 import numpy as np
+from tests.engines.fakes import IdSum
 
 import shardlearn
+from shardlearn.core.events import Notice
+from shardlearn.core.query import Query
+from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression, LogisticRegression
 
 
@@ -116,6 +120,12 @@ def main() -> None:
     os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "disabled", "of another cluster"
     before = state()
     with shardlearn.engine("ray", address="local", workers=1, threads_per_worker=2) as engine:
+        seen: list[Any] = []
+        for _ in range(2):
+            blocks = engine.open(lay_out(X).blocks)
+            engine.fold({"train": blocks}, Query(IdSum()), emit=seen.append)
+            engine.close(blocks)
+        out["told"] = [event.text for event in seen if isinstance(event, Notice)]
         out["equal"] = shardlearn.fingerprint(LinearRegression().fit(X, y)) == fitted
         out["during"] = state()["handlers"] == before["handlers"]
         out["engine"] = [engine.name, engine.workers]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 from time import monotonic, sleep
@@ -180,6 +181,41 @@ def test_a_pass_that_is_given_up_leaves_workers_free(tmp_path: Path) -> None:
     answer = engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
     assert equal(answer, reference(random_blocks(), Query(FloatSum())))
     assert [pid(0), pid(1)] == before
+
+
+class Sealed:
+    """An answer that can't be loaded."""
+
+    def __reduce__(self) -> Any:
+        return unseal, ()
+
+
+def unseal() -> None:
+    raise ValueError("sealed")
+
+
+@dataclass(frozen=True)
+class SealedSum(FloatSum):
+    def of(self, block: Block, /) -> Any:
+        return Sealed()
+
+    def merge(self, left: Any, right: Any, /) -> Any:
+        return left
+
+
+def test_what_goes_wrong_here_is_raised_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the thread that reads answers: it must not leave everybody waiting."""
+    engine = ray_engine()
+    data = {"train": engine.open(random_blocks())}
+    with pytest.raises(ValueError, match="sealed"):
+        engine.fold(data, Query(SealedSum()), emit=ignore)
+    with monkeypatch.context() as patched:
+        patched.setattr(crew(), "_take", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            engine.fold(data, Query(FloatSum()), emit=ignore)
+    for slot in crew().slots:
+        slot.job = None  # whose answers were thrown away
+    assert equal(engine.fold(data, Query(FloatSum()), emit=ignore), reference(random_blocks(), Query(FloatSum())))
 
 
 def test_two_fits_at_once() -> None:

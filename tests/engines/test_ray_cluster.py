@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 from tests.engines.crew import crew
+from tests.engines.fakes import FloatSum, random_blocks
 
 import shardlearn
 from shardlearn.core.errors import EngineError, ParameterError
+from shardlearn.core.events import ignore
+from shardlearn.core.query import Query
 from shardlearn.engines import ray_cluster, ray_session
-from shardlearn.engines.ray import Crew, Patience
+from shardlearn.engines.pool import PoolEngine
+from shardlearn.engines.ray import Crew, Patience, RayPool
+from shardlearn.engines.room import Room
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +42,7 @@ def test_threads_and_serial_open_no_socket(alone: Any) -> None:
 def test_a_private_cluster_lets_nobody_in(alone: Any) -> None:
     """Head, node (two servers), workers and this process; Ray binds all interfaces, whatever address it is given."""
     assert len(alone["ray"]) >= 5
+    assert [text[:45] for text in alone["told"]] == ["Ray's servers listen on all of this machine's"]
     told = {told for _, _, told in alone["ray"]}
     assert told == {"UNAUTHENTICATED", "HTTP/1.1 401 Unauthorized"}, alone["ray"]
 
@@ -109,11 +115,23 @@ def test_no_free_cpus_is_an_error_in_time() -> None:
     crowded = Crew(crew().ray, 1, Patience(start=1.0))
     try:
         with pytest.raises(EngineError, match=r"Only 0 of 2 workers started within 1 s") as caught:
-            crowded.ready(2)
+            crowded.ready(2, least=2)
     finally:
         crowded.close()
     assert caught.value.found == "0 of the cluster's 3 CPUs are free"
     assert caught.value.needed == "2 x 1 CPUs (workers x threads_per_worker)"
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_work_that_nobody_does_is_an_error_in_time() -> None:
+    crowded, room = Crew(crew().ray, 1, Patience(start=1.0)), Room()
+    crowded.ready(1, least=0)
+    engine = PoolEngine("ray", RayPool(crowded, 1, room), room)
+    try:
+        with pytest.raises(EngineError, match=r"Only 0 of 1 workers started within 1 s"):
+            engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
+    finally:
+        crowded.close()
 
 
 @pytest.mark.usefixtures("ray_cluster")

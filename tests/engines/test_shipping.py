@@ -85,9 +85,13 @@ def test_data_and_large_arrays_go_once() -> None:
     assert len(store.held) == 2
     for side in (shipper, worker):
         side.forget(2)
-    assert worker.data == {}
+    assert worker.data == worker.arrays == {}
     done(worker, shipper, FoldTask(Sharded(2, data.blocks), Query(FloatSum()), (0, 8)), (0, 8))
     assert len(store.held) == 3
+    for side in (shipper, worker):
+        side.forget(2)
+    done(worker, shipper, FoldTask(data, Query(FloatSum(), rows=Ids(BIG)), (0, 8)), (0, 8))
+    assert len(store.held) == 5, "large arrays leave the store with the last data"
 
 
 def test_the_store_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> None:

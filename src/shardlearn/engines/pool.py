@@ -18,6 +18,7 @@ from shardlearn.core.events import (
     AnswerDropped,
     Emit,
     Event,
+    Notice,
     PassFinished,
     PassStarted,
     PieceRetried,
@@ -125,7 +126,7 @@ class Drive:
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
-            for ticket in list(self.round.live):
+            for ticket in self._away:  # more than are live: who asked may have stopped before a Cancel was obeyed
                 self.pool.cancel(ticket)
             self.pool.settle(list(self._away), self.grace)
             raise
@@ -218,6 +219,7 @@ class PoolEngine:
     memory_from: str = "argument"
     poll: float = 0.05  # seconds between looks at the deadlines
     grace: float = 10.0
+    to_tell: list[str] = field(default_factory=list)  # plain sentences for people, once
     job: int = field(default_factory=lambda: next(_JOBS))
     inbox: Callable[[], Inbox] = Inbox  # a new one for each round
     _opened: dict[int, Opened] = field(default_factory=dict)
@@ -247,6 +249,8 @@ class PoolEngine:
         self.pool.forget(data.key)
 
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
+        while self.to_tell:
+            emit(Notice(self.to_tell.pop(0)))
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
         task = FoldTask(at, query, _ends(span_of(query.rows, at.grid)))

@@ -126,15 +126,16 @@ class Crew:
         self._reader.start()
 
     # -- for the pool --------------------------------------------------------------------------------------------------
-    def ready(self, workers: int) -> None:
-        """Wait until so many workers are there; make those that are missing."""
+    def ready(self, workers: int, least: int) -> None:
+        """Make those of so many workers that are missing, and wait until at least some are there."""
         until = monotonic() + self.patience.start
         with self._changed:
             while len(self.slots) < workers:
                 self.slots.append(Slot(len(self.slots)))
                 self._bear(self.slots[-1])
-            while not all(slot.hello for slot in self.slots[:workers]):
-                if self._never is not None or monotonic() >= until:
+            while sum(slot.hello is not None for slot in self.slots[:workers]) < least:
+                hopeless = isinstance(self._never, EngineError) or "creation task" in str(self._never)
+                if hopeless or monotonic() >= until:
                     raise self._missing(workers)
                 self._changed.wait(POLL)
 
@@ -221,11 +222,10 @@ class Crew:
                     mine = (j for j in self._queue if slot.number < j.among and (not home or j.home == slot.number))
                     job = next(mine, None)
                     if job is not None:
+                        ref = slot.actor.do.remote(job.ticket, job.parcel.body, job.parcel.refs, job.limit)
                         self._queue.remove(job)
                         slot.job = job
-                        self._expect(
-                            slot, slot.actor.do.remote(job.ticket, job.parcel.body, job.parcel.refs, job.limit)
-                        )
+                        self._expect(slot, ref)
 
     # -- the thread that reads -----------------------------------------------------------------------------------------
     def _read(self) -> None:
@@ -235,30 +235,50 @@ class Crew:
                 mail = self._mail.get(timeout=POLL)
             if mail is None:
                 return
-            answer = pickle.loads(mail.answer) if isinstance(mail.answer, bytes) else mail.answer  # noqa: S301 - ours
-            with self._changed:
-                if mail.slot is not None and mail.slot.actor is mail.actor:
-                    self._take(mail.slot, mail, answer)
-                self._look_at_clock(monotonic())
-                self._deal()
-                self._changed.notify_all()
-            del mail, answer
+            try:
+                self._open(mail)
+            except Exception as error:  # or all that is under way would wait for its deadline
+                self._fail(error)
+            del mail
 
-    def _take(self, slot: Slot, mail: Mail, answer: Any) -> None:
-        error, nbytes = mail.error, len(mail.answer) if isinstance(mail.answer, bytes) else 0
-        if isinstance(answer, Hello):
-            self._welcome(slot, answer)
+    def _open(self, mail: Mail) -> None:
+        said, error = mail.answer, mail.error
+        if isinstance(said, bytes):
+            try:
+                said = pickle.loads(said)  # noqa: S301 - from a worker of ours
+            except Exception as failed:
+                said, error = None, failed
+        with self._changed:
+            if mail.slot is not None and mail.slot.actor is mail.actor:
+                self._take(mail.slot, said, error, len(mail.answer) if said is not mail.answer else 0)
+            self._look_at_clock(monotonic())
+            self._deal()
+            self._changed.notify_all()
+
+    def _take(self, slot: Slot, said: Any, error: BaseException | None, nbytes: int) -> None:
+        ray_says = self.ray.exceptions
+        if isinstance(said, Hello):
+            self._welcome(slot, said)
         elif slot.hello is None:
             self._never, slot.until = error, monotonic() + AGAIN
-        elif isinstance(error, self.ray.exceptions.RayActorError):
-            self._lost(
-                slot, f"{slot} died" + (", as its machine ran low on memory" if "low on memory" in str(error) else "")
-            )
+        elif isinstance(error, ray_says.RayActorError):
+            short = "low on memory" in str(error)
+            self._lost(slot, f"{slot} died" + (", as its machine ran low on memory" if short else ""))
         elif slot.job is not None:
             job, slot.job, slot.until = slot.job, None, None
-            events, end = answer or ((), Failed(job.ticket, error or EOFError(), again=True))
-            job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-            job.inbox.stimuli.put(end)
+            if error is not None:
+                job.inbox.stimuli.put(Failed(job.ticket, error, isinstance(error, ray_says.RayError)))
+            else:
+                events, end = said
+                job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
+                job.inbox.stimuli.put(end)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            jobs = [*self._queue, *(slot.job for slot in self.slots if slot.job is not None)]
+            self._queue.clear()
+        for job in jobs:
+            job.inbox.stimuli.put(Failed(job.ticket, error, again=False))
 
     def _welcome(self, slot: Slot, hello: Hello) -> None:
         here = versions()

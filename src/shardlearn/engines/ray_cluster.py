@@ -22,6 +22,8 @@ from typing import Any
 from shardlearn.core.errors import EngineError, ParameterError
 
 PROBE = Path(__file__).with_name("ray_probe.py")
+BOUND = "Ray's servers listen on all of this machine's addresses; whoever has not this cluster's token is refused"
+OPEN = "this Ray cluster asks for no token: whoever reaches it can run programs on it"
 SWITCH_ON = (
     "export RAY_AUTH_MODE=token on every node before `ray start`, with the token of `ray get-auth-token --generate`"
 )
@@ -40,8 +42,10 @@ def ray_package() -> Any:
 
 
 @contextmanager
-def connected(address: str, cpus: int, insecure: bool) -> Iterator[str]:
-    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local"); what it is called.
+def connected(address: str, cpus: int, insecure: bool) -> Iterator[tuple[str, str]]:
+    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local").
+
+    Gives what it is called, and a sentence on who may reach it, or "".
 
     Nothing else starts Ray. Afterwards the environment, signal handlers and loggers are as they were.
     """
@@ -49,14 +53,11 @@ def connected(address: str, cpus: int, insecure: bool) -> Iterator[str]:
     with settings_kept():
         ray = ray_package()
         if ray.is_initialized():
-            with already(ray, address, insecure) as at:
-                yield at
-        elif address == "local":
-            with private(ray, cpus) as at:
-                yield at
+            way = already(ray, address, insecure)
         else:
-            with joined(ray, address, insecure) as at:
-                yield at
+            way = private(ray, cpus) if address == "local" else joined(ray, address, insecure)
+        with way as found:
+            yield found
 
 
 def must_be_joined_directly(address: str) -> None:
@@ -72,7 +73,7 @@ def must_be_joined_directly(address: str) -> None:
 
 
 @contextmanager
-def private(ray: Any, cpus: int) -> Iterator[str]:
+def private(ray: Any, cpus: int) -> Iterator[tuple[str, str]]:
     """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read."""
     with tempfile.TemporaryDirectory(prefix="shardlearn-", dir=short_folder(), ignore_cleanup_errors=True) as folder:
         token = Path(folder) / "token"
@@ -82,26 +83,26 @@ def private(ray: Any, cpus: int) -> Iterator[str]:
             with no_cluster("The private Ray cluster did not start."):
                 start(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
             try:
-                yield "local"
+                yield "local", BOUND
             finally:
                 shut_down(ray)
 
 
 @contextmanager
-def joined(ray: Any, address: str, insecure: bool) -> Iterator[str]:
+def joined(ray: Any, address: str, insecure: bool) -> Iterator[tuple[str, str]]:
     """A cluster that somebody runs; it goes on afterwards."""
     at, closed = probed(address, insecure)
     with token_mode() if closed else nullcontext():
         with no_cluster(f"The Ray cluster at {at} could not be joined."):
             start(ray, address=at)
         try:
-            yield at
+            yield at, "" if closed else OPEN
         finally:
             shut_down(ray)
 
 
 @contextmanager
-def already(ray: Any, address: str, insecure: bool) -> Iterator[str]:
+def already(ray: Any, address: str, insecure: bool) -> Iterator[tuple[str, str]]:
     """The program has joined a cluster by itself: that one it is, and it stays joined."""
     at = ray.get_runtime_context().gcs_address
     if address not in ("auto", at):
@@ -112,8 +113,7 @@ def already(ray: Any, address: str, insecure: bool) -> Iterator[str]:
             needed=address,
             fix='engine("ray", address="auto") uses it; ray.shutdown() leaves it',
         )
-    probed(at, insecure)
-    yield str(at)
+    yield str(at), "" if probed(at, insecure)[1] else OPEN
 
 
 def probed(address: str, insecure: bool) -> tuple[str, bool]:

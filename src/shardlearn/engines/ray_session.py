@@ -41,6 +41,7 @@ class Session:
     at: str
     crew: Crew
     closing: ExitStack
+    to_tell: list[str]  # one list for all engines: told once
     pid: int = field(default_factory=os.getpid)
     engines: dict[tuple[int, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
 
@@ -97,12 +98,11 @@ class Sessions:
 
     def _opened(self, wanted: Wanted) -> Session:
         with ExitStack() as closing:
-            at = closing.enter_context(
-                connected(wanted.address, max(cpus()[0], (wanted.workers or 1) * wanted.threads), wanted.insecure)
-            )
+            least = (wanted.workers or 1) * wanted.threads
+            at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
             crew = Crew(ray_package(), wanted.threads, PATIENCE)
             closing.callback(crew.close)
-            self.now = Session(wanted.address, at, crew, closing.pop_all())
+            self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
         return self.now
 
 
@@ -120,11 +120,12 @@ def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
             fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
         )
     workers = wanted.workers or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
-    crew.ready(workers)
     key = workers, memory
+    crew.ready(workers, least=1 if key in session.engines else workers)  # who was there once may be on the way again
     if key not in session.engines:
         room = Room(memory)
-        session.engines[key] = PoolEngine("ray", RayPool(crew, workers, room), room, PATIENT, Spread(wanted.threads))
+        pool, plans = RayPool(crew, workers, room), Spread(wanted.threads)
+        session.engines[key] = PoolEngine("ray", pool, room, PATIENT, plans, to_tell=session.to_tell)
     engine = session.engines[key]
     engine.workers_from = f"the free CPUs of the Ray cluster {session.at}"
     if memory is None:

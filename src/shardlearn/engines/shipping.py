@@ -59,6 +59,8 @@ class Shipper:
             self._blocks.pop(key, None)
             if self._last is not None and self._last[0].data.key == key:
                 self._last = None
+            if not self._blocks:
+                self._arrays.clear()  # what was asked of the data goes with them
 
     def _packed(self, task: Task) -> Parcel:
         key, blocks, refs = task.data.key, task.data.blocks, dict[str, Any]()

@@ -96,7 +96,7 @@ class Worker:
         except BaseException as error:
             return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5)
         finally:
-            self.stopped.discard(ticket)
+            self.stopped.clear()  # what comes too late is not for the next one
 
     def stop(self, ticket: Ticket) -> None:
         """End this attempt soon."""
@@ -111,6 +111,7 @@ class Worker:
     def forget(self, key: int) -> None:
         blocks = self.data.pop(f"blocks {key}", None)
         self.engine.close(Sharded(key, blocks))
+        self.arrays = {}
 
     def _task(self, body: bytes, refs: Mapping[str, Any], piece: Piece) -> Task:
         def named(name: str) -> Any:
