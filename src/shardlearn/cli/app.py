@@ -125,6 +125,22 @@ def config(*, output: Output = Output()) -> int:  # noqa: B008  frozen
     return show(output)
 
 
+@app.command
+def doctor(
+    *,
+    address: Annotated[
+        str,
+        Parameter(help='Of a Ray cluster: "auto" (the default), "host:port", or "local" for a private one made here.'),
+    ] = "auto",
+    allow_insecure: Annotated[bool, Parameter(help="Join it also if it asks for no token.")] = False,
+    output: Output = Output(),  # noqa: B008  frozen
+) -> int:
+    """Say whether a Ray cluster can be used: versions, token, ports, clocks, disks, CPUs, memory; and what to do."""
+    from .doctor import doctor
+
+    return doctor(address, allow_insecure, output)
+
+
 def found(paths: tuple[str, ...], where: R) -> R:
     """Where the rows come from, whichever way they were named."""
     data = (*paths, *where.data)
