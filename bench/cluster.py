@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import shardlearn
 from shardlearn.core.block import Block
@@ -17,7 +19,7 @@ from shardlearn.core.query import Query
 from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression
 
-from .settings import REPEATS, THREADS, rows
+from .settings import FOLDER, REPEATS, THREADS, rows
 
 HEAD = ("Ray", "threads", f"{THREADS} local workers", "difference", "target")
 ROUNDS = 200
@@ -44,18 +46,29 @@ class Echo:
 def table() -> list[tuple[str, ...]]:
     X = np.random.default_rng(0).standard_normal((rows(500_000), 400))
     y = X[:, 0] + X[:, 1]
-    taken: dict[str, list[Any]] = {"threads": [], "ray": []}
-    for kind in taken:
-        with shardlearn.engine(kind, workers=THREADS, **({"address": "local"} if kind == "ray" else {})) as engine:
-            taken[kind] = [*(a_round(engine, nbytes) for nbytes in SIZES), *fits(lambda: LinearRegression().fit(X, y))]
-    out = []
-    for nbytes, here, there in zip(SIZES, taken["threads"], taken["ray"], strict=False):
-        name = f"a round, state of {nbytes:,} bytes"
-        out.append((name, f"{here:.1f} ms", f"{there:.1f} ms", f"{there - here:+.1f} ms", SIZES[nbytes]))
-    for name, here, there in zip(("first fit", "fit"), taken["threads"][-2:], taken["ray"][-2:], strict=True):
-        speed, target = f"{here / there:.2f}x", ">= 0.85x" if name == "fit" else ""
-        out.append((f"{name}, least squares, {len(X):,} x 400", f"{here:.2f} s", f"{there:.2f} s", speed, target))
+    file, model, out = parquet(X, y), LinearRegression(), []
+    ways = {"array": lambda: model.fit(X, y), "Parquet": lambda: model.fit(file, "y")}
+    with shardlearn.engine("ray", address="local", workers=THREADS) as there:
+        with shardlearn.engine("threads", workers=THREADS) as here:
+            for nbytes, target in SIZES.items():
+                near, far = a_round(here, nbytes), a_round(there, nbytes)
+                row = f"a round, state of {nbytes:,} bytes", f"{near:.1f} ms", f"{far:.1f} ms"
+                out.append((*row, f"{far - near:+.1f} ms", target))
+        for name, way in ways.items():
+            near, far = seconds(way)
+            row = f"least squares, {name}, {len(X):,} x 400", f"{near:.2f} s", f"{far:.2f} s"
+            out.append((*row, f"{near / far:.2f}x as fast", ">= 0.85x"))
     return out
+
+
+def parquet(X: Any, y: Any) -> str:
+    """The same rows in a file."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"cluster-{len(X)}.parquet"
+    if not path.exists():
+        columns = {f"x{i}": column for i, column in enumerate(X.T)}
+        pq.write_table(pa.table({**columns, "y": y}), path, row_group_size=20_000, compression="NONE")
+    return str(path)
 
 
 def a_round(engine: Any, nbytes: int) -> float:
@@ -71,11 +84,13 @@ def a_round(engine: Any, nbytes: int) -> float:
     return 1e3 * median(times[ROUNDS // 10 :])
 
 
-def fits(fit: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds of the first one, in which arrays are taken into the store, and of those after it."""
-    times = []
+def seconds(fit: Callable[[], Any]) -> tuple[float, float]:
+    """Of a fit on threads and on Ray, medians of interleaved runs. An array in memory is put into the store each time."""
+    times: dict[str, list[float]] = {"threads": [], "ray": []}
     for _ in range(1 + REPEATS):
-        began = time.perf_counter()
-        fit()
-        times.append(time.perf_counter() - began)
-    return times[0], median(times[1:])
+        for kind, taken in times.items():
+            with shardlearn.engine(kind, workers=THREADS):
+                began = time.perf_counter()
+                fit()
+                taken.append(time.perf_counter() - began)
+    return median(times["threads"][1:]), median(times["ray"][1:])
