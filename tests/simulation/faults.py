@@ -168,11 +168,12 @@ def _struck(draw: random.Random, setting: Setting, sites: Sequence[Site]) -> tup
 
 def _crashes(draw: random.Random, rounds: int) -> tuple[Crash, ...]:
     """In order of time; calls and flushes are counted through all lives of the driver."""
-    crashes = []
+    crashes, before = list[Crash](), 0
     for at in sorted(draw.randint(1, rounds) for _ in range(draw.choice((0, 0, 0, 1, 2)))):
         call = draw.randrange(CALLS * (at - 1) + 1, CALLS * at) if draw.random() < 0.5 else None
         flushes = FLUSHES * (at if call is None else at - 1)
-        lies = draw.sample(range(max(flushes - 2 * FLUSHES, 0), flushes), draw.choice((0, 1, 1, 2)) if flushes else 0)
+        flushed = range(max(flushes - 2 * FLUSHES, before), flushes)  # since the driver died before, and not long ago
+        lies, before = draw.sample(flushed, draw.choice((0, 1, 1, 2)) if flushed else 0), FLUSHES * at
         where = {"at_round": at} if call is None else {"at_call": call}
         crashes.append(Crash(power=draw.random() < 0.7, luck=draw.randrange(1000), lies=tuple(sorted(lies)), **where))
     return tuple(crashes)

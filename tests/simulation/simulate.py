@@ -117,7 +117,7 @@ class Run:
     policy: type[Round] = Round
     log: list[str] | None = None
     disk: Disk = field(default_factory=Disk)
-    kept: int = 0  # rounds whose checkpoint was said to be stored
+    kept: Any = None  # the state whose checkpoint was said to be stored
     folder: int = 0
     lied: int = 0  # flushes that did nothing before this life
     world: World = field(init=False)
@@ -170,11 +170,13 @@ class Run:
     def _saved(self, kept: Checkpoints, state: Any) -> bool:
         kept.save(state)
         self.world.say("checkpoint stored")
-        self.kept = self._number(state)
+        self.kept = state
         return False
 
     def _number(self, state: Any) -> int:
         """How many rounds a state has behind it: it is one of those that it would be without faults."""
+        if state is None:
+            return 0
         known = reference(self.schedule.setting.subject)[1]
         found = fingerprint(state)
         if found not in known:
@@ -193,13 +195,13 @@ class Run:
                 self.world.say(f"checkpoints refused: {error.first}")
                 self.watch.counts["refused"] += 1
                 self.folder += 1
-                self.kept = self.world.done = 0
+                self.kept, self.world.done = None, 0
                 return None
         self.watch.counts["damaged"] += len(said)
-        rounds = 0 if state is None else self._number(state)
+        rounds, stored = self._number(state), self._number(self.kept)
         self.world.say(f"the driver begins after round {rounds}; {len(said)} damaged checkpoints")
-        if not self.disk.lied and (rounds < self.kept or said):
-            raise Broken(f"round {self.kept} was stored, {rounds} was found")
+        if not self.disk.lied and (rounds < stored or said):
+            raise Broken(f"round {stored} was stored, {rounds} was found")
         self.watch.counts["resumed"] += rounds > 0
         self.world.done = rounds
         return state

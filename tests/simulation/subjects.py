@@ -154,7 +154,7 @@ def _logistic() -> Subject:
 
 
 def _kmeans() -> Subject:
-    return Subject(KMeans(4, seed=7, draws=1), 2, ArrayBlocks(_cloud(), rows=ROWS))
+    return Subject(KMeans(4, seed=7, draws=1, most=7), 2, ArrayBlocks(_cloud(), rows=ROWS))
 
 
 SUBJECTS: Mapping[str, Subject] = {"squares": _squares(), "logistic": _logistic(), "kmeans": _kmeans()}
