@@ -85,7 +85,7 @@ def a_round(engine: Any, nbytes: int) -> float:
 
 
 def seconds(fit: Callable[[], Any]) -> tuple[float, float]:
-    """Of a fit on threads and on Ray, medians of interleaved runs. An array in memory is put into the store each time."""
+    """Of a fit on threads and on Ray, medians of interleaved runs. An array is taken into the store each time."""
     times: dict[str, list[float]] = {"threads": [], "ray": []}
     for _ in range(1 + REPEATS):
         for kind, taken in times.items():
