@@ -37,7 +37,7 @@ FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,
         ((*FIT[:-1], ""), "--out takes the name of a folder"),
         ((*FIT, "--set", "alpha=-1"), "[SL1001]"),
         ((*FIT, "--memory", "many"), "where : --engine, --workers or --memory"),
-        ((*FIT, "--engine", "ray"), "fix   : --engine threads computes the same model"),
+        ((*FIT, "--engine", "spark"), "needed: one of 'threads', 'serial', 'ray'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(call, data, arguments, words) -> None:

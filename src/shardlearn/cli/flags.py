@@ -67,8 +67,13 @@ class Data(Known):
 class Run:
     """Who computes, and with how much memory; the model does not depend on it."""
 
-    engine: Annotated[str | None, Parameter(help='"threads" or "serial" (default: threads).')] = None
-    workers: Annotated[int | None, Parameter(help="Threads (default: the CPUs that this process may use).")] = None
+    engine: Annotated[
+        str | None,
+        Parameter(help='"threads", "serial", "ray:auto", "ray:HOST:PORT" or "ray:local" (default: threads).'),
+    ] = None
+    workers: Annotated[
+        int | None, Parameter(help="Threads, or Ray's worker processes (default: as many as there are CPUs to use).")
+    ] = None
     memory: Annotated[
         str | None, Parameter(help='What a fit may add, as "200MB" or "1GB" (default: half of what is free).')
     ] = None
