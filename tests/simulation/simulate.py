@@ -82,7 +82,7 @@ class Watch:
                 here = (ticket.epoch, ticket.round) == (round_.epoch, round_.number)
                 self.counts["of another epoch"] += ticket.epoch != round_.epoch
                 self.counts["of another round"] += not here
-                self.counts["duplicate"] += ticket in self._taken
+                self.counts["duplicate"] += here and ticket in self._taken
                 self.counts["late"] += here and ticket not in self._taken
             case GiveUp():
                 self.gave_up = command
