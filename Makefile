@@ -1,6 +1,7 @@
 # make demo       the library at work on a real table (first run: a few minutes to build; later ones start at once)
 # make test       format, lint, types, layers, size budgets, tests and coverage
 # make test-all   the same with the slow suites; a skipped test is a failure
+# make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000), and how many models were identical, lost, hung
 # make bench      speed beside other libraries, one table
 # make build, make lint, make stub, make docs, make clean
 #
@@ -11,7 +12,7 @@ PY := $(VENV)/bin/python
 MAKEFLAGS += --no-print-directory
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench build lint stub docs clean FORCE
+.PHONY: help demo test test-all test-faults bench build lint stub docs clean FORCE
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -65,6 +66,9 @@ test: lint
 
 test-all: .make/demo lint
 	SCIPY_ARRAY_API=1 $(PY) -m pytest --no-skips $(COVERED)
+
+test-faults: .make/build
+	@$(PY) -m tests.faults.kills $(or $(FAULTS),1000)
 
 bench: .make/bench
 	@$(PY) -m bench

@@ -15,6 +15,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (make test-all)")
 
 
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """A private Ray cluster of one machine, started once for all tests: it takes seconds. `tests/engines/crew.py`."""
+    from tests.engines.crew import crew
+
+    from shardlearn.engines.ray_session import SESSIONS
+
+    with SESSIONS.held():
+        crew()
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
     yield

@@ -12,6 +12,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "engine": "engines",
     "set_engine": "engines",
+    "checkpoint": "faces.checkpoint",
+    "resume": "faces.resuming",
     "read": "data",
     "save": "storage",
     "load": "storage",
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from .data import read as read
     from .engines import engine as engine
     from .engines import set_engine as set_engine
+    from .faces.checkpoint import checkpoint as checkpoint
+    from .faces.resuming import resume as resume
     from .storage import fingerprint as fingerprint
     from .storage import load as load
     from .storage import save as save

@@ -8,6 +8,7 @@ nearest one above that has either), the default. This module knows the last thre
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -29,8 +30,8 @@ class Setting:
 
 
 ABOUT: Mapping[str, str] = {
-    "engine": 'who computes: "threads", "threads:4" or "serial" (default: threads)',
-    "workers": "number of threads (default: the CPUs that this process may use)",
+    "engine": 'who computes: "threads", "threads:4", "serial", "ray:auto" or "ray:local" (default: threads)',
+    "workers": "number of threads, or of Ray's worker processes (default: the CPUs that may be used)",
     "memory": 'bytes that a fit may add, as "200MB", "1GB", "1GiB" (default: half of what is free)',
     "cache": "folder for what is unpacked and removed after use (default: ~/.cache/shardlearn)",
     "progress": "0: no progress lines (default: 1)",
@@ -84,6 +85,19 @@ def nbytes(value: int | str, name: str = "memory", origin: str = "") -> int:
     if size <= 0:
         raise _bad_size(value, name, origin)
     return size
+
+
+def seconds(value: float | str, name: str = "every", origin: str = "") -> float:
+    """A duration in seconds from a number or from text: "30s", "5min", "2h"."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|)\s*", str(value))
+    if found is None or isinstance(value, bool):
+        raise ParameterError(
+            f"{name} == {value!r} is not a duration.",
+            code="SL1007",
+            where=origin,
+            needed='seconds from 0 on, or text such as "30s", "5min", "2h"',
+        )
+    return float(found[1]) * {"": 1, "s": 1, "min": 60, "h": 3600}[found[2]]
 
 
 def count(value: int | str, name: str = "workers", origin: str = "") -> int:

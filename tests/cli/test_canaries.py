@@ -90,3 +90,26 @@ def test_a_report_that_is_sent_elsewhere_holds_no_values(call, birds, tmp_path) 
     assert WORD not in json.dumps(fitted.report_.to_dict())
     assert WORD.encode() not in pickle.dumps(fitted.report_)
     assert WORD not in fitted.report_._repr_html_()
+
+
+def test_a_checkpoint_is_refused_without_values(call, birds, tmp_path) -> None:
+    kept = (
+        "fit",
+        "LogisticRegression",
+        "t.parquet",
+        "--columns",
+        "x",
+        "--checkpoint",
+        "c",
+        "--out",
+        "m",
+        "--overwrite",
+    )
+    texts = [said(call, *kept, "--target", "label")]
+    (tmp_path / "t.parquet").touch()
+    texts += [said(call, *kept, "--target", "label"), said(call, *kept, "--target", "one"), said(call, "resume", "c")]
+    assert "found : data: " in texts[1]
+    assert "--target: label then, one now" in texts[2]
+    texts.append((tmp_path / "c" / "command.json").read_text())
+    texts += [path.read_text() for path in (tmp_path / "c").rglob("identity*.json")]
+    assert not [text for text in texts for sign in SIGNS if sign in text]

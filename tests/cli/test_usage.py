@@ -39,7 +39,7 @@ FIT = ("fit", "Ridge", "--data", "data", "--target", "delay", "--columns", "a,b,
         ((*FIT, "--set", "alpha=-1"), "[SL1001]"),
         ((*FIT, "--memory", "many"), "where : --engine, --workers or --memory"),
         ((*FIT, "--drop-columns", '"w'), "a name with a comma in double quotes: '\"a,b\",c'"),
-        ((*FIT, "--engine", "ray"), "fix   : --engine threads computes the same model"),
+        ((*FIT, "--engine", "spark"), "needed: one of 'threads', 'serial', 'ray'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(call, data, arguments, words) -> None:

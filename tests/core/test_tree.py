@@ -46,6 +46,13 @@ def test_any_cut_and_order_give_the_same_tree(first: int, count: int, seed: int,
         assert len(nodes) <= depth(high - low)
         pieces.append(nodes)
     draw.shuffle(pieces)
+    part: Tree[Shape] = Tree(pair, first, stop, whole=False)
+    for nodes in pieces:
+        part.add(nodes)
+    assert [(node.level, node.index) for node in part.nodes()] == list(aligned(first, stop))
+    again: Tree[Shape] = Tree(pair, first, stop)
+    again.add(part.nodes())
+    assert again.root() == definition(answers, 7, 0)
     tree: Tree[Shape] = Tree(pair, first, stop)
     for nodes in pieces:
         tree.add(nodes)
@@ -76,6 +83,13 @@ def test_a_missing_node_is_noticed() -> None:
     tree.add([Node(1, 0, 1)])
     with pytest.raises(ValueError, match=r"do not cover the blocks \[0, 4\)"):
         tree.root()
+
+
+def test_a_missing_node_of_a_part_is_noticed() -> None:
+    part: Tree[Shape] = Tree(pair, 2, 6, whole=False)
+    part.add([Node(0, 2, 2), Node(0, 3, 3), Node(0, 4, 4)])
+    with pytest.raises(ValueError, match="do not cover"):
+        part.nodes()
 
 
 def test_blocks_go_up() -> None:

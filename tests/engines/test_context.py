@@ -85,15 +85,16 @@ def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_engines_that_are_none() -> None:
-    with pytest.raises(ParameterError, match="'ray' is not there yet") as caught:
-        set_engine("ray:auto")
-    assert "threads" in caught.value.fix
     with pytest.raises(ParameterError, match="no engine 'dask'"), engine("dask"):
         pass
     with pytest.raises(ParameterError, match="must be >= 1"), engine("threads:0"):
         pass
     with pytest.raises(ParameterError, match="must be >= 1"), engine(workers=0):
         pass
+    with pytest.raises(ParameterError, match="are for the engine 'ray'"), engine("threads", address="auto"):
+        pass
+    with pytest.raises(ParameterError, match="threads_per_worker == 0"):
+        set_engine("ray", threads_per_worker=0)
 
 
 def test_public_names() -> None:

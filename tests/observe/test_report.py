@@ -30,6 +30,8 @@ def fitted(recorder) -> Report:
         ev.PieceFinished(0, 4, 1000),
         ev.PieceRetried(0, 4, 2, "lost"),
         ev.AnswerDropped(0, 4, 1),
+        ev.Sent(1_000, 50),
+        ev.Sent(200, 50),
         ev.PassPlanned(2, 2, 100, 10, 1, 5),
         ev.PassPlanned(1, 2, 100, 10, 2, 99),
         ev.PassPlanned(1, 2, 50, 10, 2, 50),
@@ -48,6 +50,7 @@ def test_everything_is_counted() -> None:
     assert (report.rounds, report.passes, report.rows, report.features) == (2, 1, 33_700_000, 42)
     assert (report.rows_visited, report.bytes_read, report.bytes) == (1000, 500, 1_900_000_000)
     assert (report.dropped_rows, report.dropped, report.ignored_columns) == (12, {"a": 12, "b": 0}, ("id", "name"))
+    assert (report.bytes_down, report.bytes_up) == (1_200, 100)
     assert (report.retries, report.late_answers, report.seed, report.solver) == (1, 1, 7, "Lbfgs")
     assert (report.engine, report.workers, report.memory_limit) == ("threads", 2, 10**9)
     assert (report.status, report.figures) == ("converged", {"loss": 0.4})
@@ -92,6 +95,11 @@ def test_an_empty_report_says_little() -> None:
 @pytest.mark.parametrize("phase", ["read", "decode", "pack", "compute", "merge", "waiting"])
 def test_each_phase_has_its_sentence(phase) -> None:
     assert Report("Ridge", phases={phase: 1.0}).bottleneck.startswith("100 % of the time was ")
+
+
+def test_what_was_sent_is_one_line() -> None:
+    report = Report("Ridge", passes=10, bytes_down=2_000_000, bytes_up=40_000)
+    assert ("sent", "200 kB to the workers and 4.0 kB back by pass, 2.0 MB in all") in report.lines()
 
 
 def test_what_no_worker_did_was_waiting() -> None:

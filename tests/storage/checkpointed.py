@@ -16,6 +16,7 @@ from tests.probes.registry import PROBES, fit
 
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.storage.checkpoints import Checkpoints
+from shardlearn.storage.places import Local
 
 
 def shot_at(number: int) -> None:
@@ -38,7 +39,7 @@ def shot_at(number: int) -> None:
 
 if __name__ == "__main__":
     probe = PROBES[sys.argv[1]]
-    checkpoints = Checkpoints(Path(sys.argv[2]), {"probe": probe.name})
+    checkpoints = Checkpoints(Local(Path(sys.argv[2])), {"probe": probe.name})
     state = checkpoints.newest()
     if len(sys.argv) > 3:
         shot_at(int(sys.argv[3]))

@@ -14,6 +14,7 @@ from shardlearn.core.errors import StorageError
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.storage import atomic
 from shardlearn.storage.checkpoints import Checkpoints
+from shardlearn.storage.places import Local
 
 SAME = {"class": "Ridge", "parameter alpha": "1.0", "data": "stamp"}
 
@@ -23,7 +24,7 @@ def steps(folder):
 
 
 def test_the_newest_is_taken_and_few_are_kept(tmp_path):
-    kept = Checkpoints(tmp_path / "c", SAME)
+    kept = Checkpoints(Local(tmp_path / "c"), SAME)
     assert kept.newest() is None
     for i in range(5):
         kept.save((i, np.arange(i)))
@@ -32,7 +33,7 @@ def test_the_newest_is_taken_and_few_are_kept(tmp_path):
 
 
 def test_a_damaged_step_is_named_and_the_one_before_is_taken(tmp_path):
-    kept = Checkpoints(tmp_path, SAME, keep=3)
+    kept = Checkpoints(Local(tmp_path), SAME, keep=3)
     for i in range(3):
         kept.save(i)
     bad = next((tmp_path / "step-00000002").glob("state-*.json"))
@@ -48,23 +49,34 @@ def test_a_damaged_step_is_named_and_the_one_before_is_taken(tmp_path):
 
 
 def test_another_fit_is_refused_and_the_difference_named(tmp_path):
-    Checkpoints(tmp_path, SAME).save(1)
+    Checkpoints(Local(tmp_path), SAME).save(1)
     for other in (SAME | {"parameter alpha": "2.0"}, SAME | {"parameter tol": "1"}, {"class": "Ridge"}):
         with pytest.raises(StorageError) as caught:
-            Checkpoints(tmp_path, other).newest()
+            Checkpoints(Local(tmp_path), other).newest()
         assert caught.value.code == "SL5111"
         assert "parameter" in caught.value.found
         assert "class" not in caught.value.found
 
 
+def test_what_another_program_saved_meanwhile_stays(tmp_path, monkeypatch):
+    """Two that go on with the same fit: their steps are the same."""
+    kept = Checkpoints(Local(tmp_path), SAME)
+    kept.save(1)
+    monkeypatch.setattr(Checkpoints, "_steps", lambda self: [])
+    with pytest.raises(StorageError, match="Can't save"):
+        kept.save(2)
+    monkeypatch.undo()
+    assert kept.newest() == 1
+
+
 def test_other_files_are_refused(tmp_path):
     atomic.write_folder(tmp_path / "step-00000000", "checkpoint", {"identity.json": b"1\n"}, overwrite=False)
     with pytest.warns(UserWarning, match="earlier"), pytest.raises(StorageError):
-        Checkpoints(tmp_path, SAME).newest()
+        Checkpoints(Local(tmp_path), SAME).newest()
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
-    kept = Checkpoints(tmp_path, SAME)
+    kept = Checkpoints(Local(tmp_path), SAME)
     kept.save(1)
     with monkeypatch.context() as patch:
         patch.setattr(atomic.os, "fsync", no_room)

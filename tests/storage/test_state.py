@@ -374,7 +374,7 @@ def test_a_name_is_taken_once():
 
 
 def test_the_classes_of_the_library():
-    table = state._of_solvers()
+    table = state._of_rooms()
     assert table["solvers.together.TogetherState"] is TogetherState
-    assert all(kind.__module__.startswith("shardlearn.solvers.") for kind in table.values())
+    assert all(kind.__module__.startswith(state.ROOMS) for kind in table.values())
     assert all(state._may_stand(kind) for kind in state.CORE)

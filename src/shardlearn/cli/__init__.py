@@ -1,4 +1,4 @@
-"""The command line: `shardlearn inspect | fit | evaluate | predict | report | config`.
+"""The command line: `shardlearn inspect | fit | resume | evaluate | predict | report | config`.
 
 Nothing heavy is imported before a verb runs: `shardlearn --help` loads none of NumPy, scikit-learn and pyarrow.
 """

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from shardlearn import __version__
 
-from .flags import DATA, SEVERAL, Data, Known, Output, Paths, Rows, Run, Saving, Training
+from .flags import DATA, SEVERAL, Data, Known, Output, Paths, Rows, Run, Saving, Stored, Training
 from .output import Usage
 
 R = TypeVar("R", bound=Rows)
@@ -47,7 +47,7 @@ def fit(
     *paths: Paths,
     where: Data = Data(),  # noqa: B008  frozen
     training: Training = Training(),  # noqa: B008  frozen
-    saving: Saving,
+    saving: Stored,
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
@@ -55,9 +55,24 @@ def fit(
 
     Ctrl-C once: the round ends, and the model as it is then is saved. Twice: exit at once.
     """
-    from .fitting import Job, fit
+    from .command import Job
+    from .fitting import fit
 
     return fit(Job(estimator, found(paths, where), training, saving), run, output)
+
+
+@app.command(usage="Usage: shardlearn resume FOLDER [OPTIONS]")
+def resume(
+    folder: Annotated[str, Parameter(help="What `shardlearn fit --checkpoint` was given.")],
+    /,
+    *,
+    run: Run = Run(),  # noqa: B008  frozen
+    output: Output = Output(),  # noqa: B008  frozen
+) -> int:
+    """Go on with a fit that was stopped or killed: the same model as without that, saved where it was to be saved."""
+    from .resuming import resume
+
+    return resume(folder, run, output)
 
 
 @app.command(usage="Usage: shardlearn evaluate MODEL PATHS... [OPTIONS]")
@@ -108,6 +123,22 @@ def config(*, output: Output = Output()) -> int:  # noqa: B008  frozen
     from .settings import show
 
     return show(output)
+
+
+@app.command
+def doctor(
+    *,
+    address: Annotated[
+        str,
+        Parameter(help='Of a Ray cluster: "auto" (the default), "host:port", or "local" for a private one made here.'),
+    ] = "auto",
+    allow_insecure: Annotated[bool, Parameter(help="Join it also if it asks for no token.")] = False,
+    output: Output = Output(),  # noqa: B008  frozen
+) -> int:
+    """Say whether a Ray cluster can be used: versions, token, ports, clocks, disks, CPUs, memory; and what to do."""
+    from .doctor import doctor
+
+    return doctor(address, allow_insecure, output)
 
 
 def found(paths: tuple[str, ...], where: R) -> R:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from shardlearn import storage
 from shardlearn.core.errors import Interrupted, StorageError
 from shardlearn.data import Source, lay_out
+from shardlearn.data.files import without_secrets
 from shardlearn.observe.words import percent
 from shardlearn.storage.atomic import BESIDE, MANIFEST, STORED, TEMPORARY
+from shardlearn.storage.places import place_of
 
 from . import record
-from .flags import Data, Output, Run, Saving, Training, listed
+from .command import Job, free, storing
+from .flags import Data, Output, Run, listed
 from .holdout import split
 from .opening import running, source_of
 from .output import Answer, Usage, answering
@@ -24,16 +27,6 @@ from .values import estimator_place, parameters
 MODEL = "a saved model"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to train, on what, and where to put it."""
-
-    estimator: str
-    where: Data
-    training: Training
-    saving: Saving
-
-
 def fit(job: Job, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
     if job.where.target is None:
@@ -41,27 +34,31 @@ def fit(job: Job, run: Run, output: Output) -> int:
     if not 0.0 <= job.training.holdout < 1.0:
         raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.training.holdout}")
     place = estimator_place(job.estimator)
+    job = free(job)
     check_free(job.saving.out, job.saving.overwrite)
     with answering(output) as answer, running(run):
         source = source_of(job.where)
         try:
             lay_out(source, job.where.target, job.where.weight)  # what it refuses is said before the second
             kind = place.load()  # that importing scikit-learn takes
-            return _fit(job, kind(**parameters(kind, job.training.set_)), source, answer)
+            estimator = kind(**parameters(kind, job.training.set_))
+            return _fit(job, run, estimator, source, answer)
         finally:
             source.close()
 
 
-def _fit(job: Job, estimator: Any, source: Source, answer: Answer) -> int:
+def _fit(job: Job, run: Run, estimator: Any, source: Source, answer: Answer) -> int:
     train, held = split(source, job.training.holdout) if job.training.holdout else (source, None)
-    with stoppable() as signals:
+    with stoppable() as signals, storing(job, run):
         stopped = _train(estimator, train, job.where, signals)
     storage.save(estimator, job.saving.out, overwrite=job.saving.overwrite)
     _tell(job, estimator, answer)
     if held is not None and not stopped:
         stopped = not _measured(job, estimator, held, answer)
     if stopped:
-        answer.note("interrupted: what was learned until then is saved")
+        folder = job.saving.checkpoint and without_secrets(job.saving.checkpoint)
+        goes_on = f"; shardlearn resume {folder} goes on" if folder else ""
+        answer.note(f"interrupted: what was learned until then is saved{goes_on}")
     return answer.finish(130 if stopped else 0)
 
 
@@ -98,6 +95,7 @@ def _measured(job: Job, estimator: Any, held: Source, answer: Answer) -> bool:
 def _tell(job: Job, estimator: Any, answer: Answer) -> None:
     name = type(estimator).__name__
     print_ = storage.fingerprint(estimator)
+    stored = None if job.saving.checkpoint is None else str(place_of(job.saving.checkpoint))
     path = record.write(
         job.saving.out,
         {
@@ -107,6 +105,7 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
             "target": job.where.target,
             "weight": job.where.weight,
             "columns": listed(job.where.columns) or None,
+            "checkpoint": stored,
         },
     )
     answer.put(estimator=name, out=job.saving.out, fingerprint=print_, report=estimator.report_.to_dict())

@@ -70,8 +70,13 @@ class Data(Known):
 class Run:
     """Who computes, and with how much memory; the model does not depend on it."""
 
-    engine: Annotated[str | None, Parameter(help='"threads" or "serial" (default: threads).')] = None
-    workers: Annotated[int | None, Parameter(help="Threads (default: the CPUs that this process may use).")] = None
+    engine: Annotated[
+        str | None,
+        Parameter(help='"threads", "serial", "ray:auto", "ray:HOST:PORT" or "ray:local" (default: threads).'),
+    ] = None
+    workers: Annotated[
+        int | None, Parameter(help="Threads, or Ray's worker processes (default: as many as there are CPUs to use).")
+    ] = None
     memory: Annotated[
         str | None, Parameter(help='What a fit may add, as "200MB" or "1GB" (default: half of what is free).')
     ] = None
@@ -105,6 +110,20 @@ class Saving:
 
     out: Annotated[str, Parameter(help="Folder to write to.")]
     overwrite: Annotated[bool, Parameter(help="Replace what was written there before.")] = False
+
+
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True)
+class Stored(Saving):
+    """Where a model is saved, and where its fit is stored while it runs."""
+
+    checkpoint: Annotated[
+        str | None,
+        Parameter(help="Folder or URI to store the fit in while it runs; `shardlearn resume` goes on from there."),
+    ] = None
+    checkpoint_every: Annotated[
+        str, Parameter(help='How much may be lost, as "30s" (the default), "5min"; 0: a round.')
+    ] = "30s"
 
 
 def listed(names: tuple[str, ...]) -> list[str]:

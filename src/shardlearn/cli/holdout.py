@@ -95,6 +95,10 @@ class Part(Source):
     def stamp(self) -> str:
         return f"{self.base.stamp()} {self.draw.below} {self.inside}"
 
+    @property
+    def stamp_lasts(self) -> bool:
+        return self.base.stamp_lasts
+
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         more = max(self.base.count() // max(self.count(), 1), 1)
         return self.base.reader_bytes(columns, rows * more) + STEP * 8 * len(columns)
@@ -228,6 +232,7 @@ def split(source: Source, share: float) -> tuple[Source, Source]:
 
 
 def _part(source: Source, draw: Draw, inside: bool) -> Part:
+    spec = replace(source.spec, asked=())  # the files alone don't say which rows
     if isinstance(source, LabelledRows):
-        return SparsePart(source, draw, inside, source.spec)
-    return Part(source, draw, inside, source.spec)
+        return SparsePart(source, draw, inside, spec)
+    return Part(source, draw, inside, spec)

@@ -46,8 +46,9 @@ def running(run: Run) -> Iterator[Engine]:
 def flagged(error: ParameterError) -> ParameterError:
     """The same, said of the flags where they are what is wrong."""
     where = error.where.replace("with shardlearn.engine(...)", "--engine, --workers or --memory")
-    fix = error.fix.replace('engine("threads")', "--engine threads")
-    return ParameterError(error.first, code=error.code, where=where, found=error.found, needed=error.needed, fix=fix)
+    return ParameterError(
+        error.first, code=error.code, where=where, found=error.found, needed=error.needed, fix=error.fix
+    )
 
 
 @contextmanager

@@ -108,6 +108,14 @@ class AnswerDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Sent(Event):
+    """Bytes of one piece of work: to a worker in another process, and back."""
+
+    down: int
+    up: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timed(Event):
     """Seconds and bytes of one phase on one worker: read, decode, pack, compute, merge or waiting."""
 
@@ -137,6 +145,15 @@ class RoundFinished(Event):
     """A solver has been told an answer."""
 
     index: int
+    status: Status
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FitResumed(Event):
+    """A solver goes on from where a checkpoint stands, or was over there."""
+
+    where: str
     status: Status
     figures: Mapping[str, float] = field(default_factory=dict)
 

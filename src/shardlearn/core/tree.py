@@ -81,11 +81,15 @@ class Counter(Generic[A]):
 
 @dataclass(slots=True)
 class Tree(Generic[A]):
-    """Puts nodes together as they arrive, in any order, over the blocks [first, stop)."""
+    """Puts nodes together as they arrive, in any order, over the blocks [first, stop).
+
+    `whole`: there are no other blocks. Else others hold those beside, and nodes are put together inside the range only.
+    """
 
     merge: Merge[A]
     first: int
     stop: int
+    whole: bool = True
     _waiting: dict[tuple[int, int], A | None] = field(default_factory=dict)
 
     def add(self, nodes: Iterable[Node[A]]) -> None:
@@ -96,7 +100,7 @@ class Tree(Generic[A]):
                 beside = index ^ 1
                 if (level, beside) in self._waiting:
                     other = self._waiting.pop((level, beside))
-                elif self._outside(level, beside):
+                elif self.whole and self._outside(level, beside):
                     other = None
                 else:
                     break
@@ -109,12 +113,21 @@ class Tree(Generic[A]):
         if self.first >= self.stop:
             return None
         if set(self._waiting) != {(self._height, 0)}:
-            raise ValueError(f"the nodes do not cover the blocks [{self.first}, {self.stop}): {sorted(self._waiting)}")
+            raise self._gap()
         return self._waiting[self._height, 0]
+
+    def nodes(self) -> list[Node[A]]:
+        """The fewest nodes that cover the range, from left to right, for who holds those beside."""
+        if set(self._waiting) != set(aligned(self.first, self.stop)):
+            raise self._gap()
+        return [Node(*at, self._waiting[at]) for at in aligned(self.first, self.stop)]
 
     @property
     def _height(self) -> int:
         return (self.stop - 1).bit_length() if self.stop > 1 else 0
+
+    def _gap(self) -> ValueError:
+        return ValueError(f"the nodes do not cover the blocks [{self.first}, {self.stop}): {sorted(self._waiting)}")
 
     def _outside(self, level: int, index: int) -> bool:
         return (index + 1) << level <= self.first or index << level >= self.stop

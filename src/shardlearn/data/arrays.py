@@ -52,6 +52,10 @@ class MatrixSource(Source):
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         return 0
 
+    @property
+    def stamp_lasts(self) -> bool:
+        return False
+
     def stamp(self) -> str:
         return f"array {self.number} {self.X.shape} {self.X.dtype}"
 

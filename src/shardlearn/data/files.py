@@ -50,7 +50,8 @@ class File:
 
     @property
     def stamp(self) -> str:
-        return f"{self.shown} {self.size} {self.mtime_ns} {self.inode}"
+        """By path, size and time of the last change: the same in other processes, and wherever they were started."""
+        return f"{self.shown if self.root else os.path.abspath(self.path)} {self.size} {self.mtime_ns}"
 
     def must_be_same(self) -> None:
         """Refuse a file that is another one than when the source was opened."""
@@ -116,6 +117,11 @@ def is_path(data: object) -> bool:
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(one, str | os.PathLike) for one in data)
 
 
+def texts(data: Any) -> tuple[str, ...]:
+    """What `find` is given, as text."""
+    return tuple(os.fsdecode(one) for one in (data if isinstance(data, list | tuple) else [data]))
+
+
 def find(data: Any) -> tuple[File, ...]:
     """The files in their order: of a glob or folder the byte order of their paths, of a list its own."""
     if isinstance(data, list | tuple):
@@ -171,14 +177,14 @@ def _find_remote(text: str) -> tuple[File, ...]:
         else:
             infos = [one for one in system.get_file_info(fs.FileSelector(base, recursive=True)) if one.is_file]
     except (OSError, pa.ArrowException) as error:
-        raise refusals.unreadable(_without_secrets(text), why(error), "check the URI and the access to it") from None
+        raise refusals.unreadable(without_secrets(text), why(error), "check the URI and the access to it") from None
     if fixed != text:
         pattern = (base + text[len(root) :]).lstrip("/")
         infos = [one for one in infos if _matches(one.path, pattern)]
     elif not info.is_file:
         infos = [one for one in infos if _is_data(one.path[len(base) :].lstrip("/"))]
     if not infos:
-        raise refusals.no_files(_without_secrets(text))
+        raise refusals.no_files(without_secrets(text))
     found = (File(one.path, int(one.size), int(one.mtime_ns or 0), 0, root) for one in infos)
     return tuple(sorted(found, key=lambda file: os.fsencode(file.path)))
 
@@ -188,7 +194,10 @@ def _matches(path: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(path, pattern) and ("**" in pattern or path.count("/") == pattern.count("/"))
 
 
-def _without_secrets(uri: str) -> str:
+def without_secrets(uri: str) -> str:
+    """A path or a URI as it may be shown."""
+    if not REMOTE.match(uri):
+        return uri
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rsplit('@', 1)[-1]}{parts.path}"
 

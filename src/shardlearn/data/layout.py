@@ -39,6 +39,7 @@ class Laid:
     missing: str  # "error" or "drop"
     columns: tuple[str, ...]  # what `Block.dropped` counts: the features, then y, then the weight
     ignored: tuple[str, ...] = ()  # columns of the data that nothing uses
+    given: tuple[Array | None, Array | None] = (None, None)  # y and weight, where they were given as arrays
     apart: Blocks | None = None  # y and weight alone, where both were given as arrays (or not at all), and no row drops
 
     @property
@@ -125,6 +126,7 @@ def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec
         in_memory=True,
         missing=spec.missing or "error",
         columns=(*(f"column {j}" for j in range(p)), *dropped_names(labels, weight)),
+        given=(labels, weight),
         apart=_apart(labels, weight, grid, spec),
     )
 
@@ -166,6 +168,7 @@ def _lay_out_table(source: Source, y: Any, sample_weight: Any, spec: Spec) -> La
         missing=spec.missing or "error",
         columns=tuple(counted),
         ignored=roles.ignored,
+        given=(labels, weight),
         apart=None if roles.target is not None or roles.weight is not None else _apart(labels, weight, grid, spec),
     )
 
@@ -205,6 +208,7 @@ def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> La
             *([TARGET] if own else dropped_names(labels, None)),
             *dropped_names(None, weight),
         ),
+        given=(labels, weight),
         apart=None if own else _apart(labels, weight, grid, spec),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -69,7 +70,7 @@ def open_source(
     if isinstance(data, Source):
         return data
     if files.is_path(data):
-        return _open_files(data, format, spec)
+        return _open_files(data, format, replace(spec, asked=files.texts(data), format=format))
     if cache is not None and hasattr(data, "__arrow_c_stream__"):
         from .streams import from_stream
 

@@ -112,6 +112,10 @@ class ParquetSource(Source):
         text = "\n".join(f"{footer.file.stamp} {footer.digest}" for footer in self.footers)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def stamp_lasts(self) -> bool:
+        return self.room is None
+
     def must_be_same(self) -> None:
         for footer in self.footers:
             footer.file.must_be_same()

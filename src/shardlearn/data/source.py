@@ -80,6 +80,11 @@ class Source(ABC):
         """What one reader of these columns holds, at most, beside what it fills; it may ask for `rows` at a time."""
 
     @property
+    def stamp_lasts(self) -> bool:
+        """Whether the stamp of the same data is the same in another process."""
+        return True
+
+    @property
     def kept_bytes(self) -> int:
         """What an allocator may keep of what a reader has given back."""
         return 0

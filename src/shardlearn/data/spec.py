@@ -22,4 +22,6 @@ class Spec:
     zero_based: bool = False  # of svmlight: the first feature has index 0
     first: int = 0  # id of the first row: the rows seen so far, for partial_fit
     keep: Sequence[str] = ()  # columns carried along as they are, under extra["keep/..."]
+    asked: tuple[str, ...] = ()  # the paths, globs or URIs that were opened
+    format: str | None = None  # of the files, where it was said
     reader_bytes: int | None = None  # what one reader may hold before wide tables are unpacked by groups of columns

@@ -56,6 +56,10 @@ class TableSource(Source):
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         return 0
 
+    @property
+    def stamp_lasts(self) -> bool:
+        return False
+
     def stamp(self) -> str:
         return f"table {self.number} {self.table.num_rows} x {self.table.num_columns}"
 

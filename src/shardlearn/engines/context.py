@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib import import_module
 from threading import Lock
 from time import monotonic
+from typing import Any
 
 from shardlearn import config
 from shardlearn.core.engine import Engine
@@ -20,7 +23,7 @@ from .room import Room
 from .serial import SerialEngine
 from .threads import ThreadPool
 
-KINDS = ("threads", "serial")
+KINDS = ("threads", "serial", "ray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Wish:
     kind: str | None = None
     workers: int | None = None
     memory: int | None = None
+    address: str | None = None  # of a Ray cluster; the next two are of Ray's engine too
+    threads: int | None = None  # of each worker
+    insecure: bool = False
     kind_from: str = ""
     workers_from: str = ""
     memory_from: str = ""
@@ -38,15 +44,20 @@ class Wish:
         """This wish, and the other's where this one has none."""
         out = other
         if self.kind is not None:
-            # Workers that came with another engine's name don't count for this one.
+            # What came with another engine's name doesn't count for this one.
             out = replace(out, kind=self.kind, kind_from=self.kind_from)
             if self.kind != other.kind:
-                out = replace(out, workers=None, workers_from="")
+                out = replace(out, workers=None, workers_from="", address=None, threads=None, insecure=False)
         if self.workers is not None:
             out = replace(out, workers=self.workers, workers_from=self.workers_from)
         if self.memory is not None:
             out = replace(out, memory=self.memory, memory_from=self.memory_from)
-        return out
+        return replace(
+            out,
+            address=self.address or out.address,
+            threads=self.threads or out.threads,
+            insecure=self.insecure or out.insecure,
+        )
 
 
 _NOTHING = Wish()
@@ -57,51 +68,93 @@ _process = Wish()
 
 
 @contextmanager
-def engine(kind: str | None = None, *, workers: int | None = None, memory: int | str | None = None) -> Iterator[Engine]:
+def engine(
+    kind: str | None = None,
+    *,
+    workers: int | None = None,
+    memory: int | str | None = None,
+    address: str | None = None,
+    threads_per_worker: int | None = None,
+    allow_insecure: bool = False,
+) -> Iterator[Engine]:
     """Use this engine for all fits, predictions and scores inside the `with` block.
 
     Parameters
     ----------
-    kind : {"threads", "serial"}, default=None
-        Who computes; "threads:4" is short for `workers=4`. None leaves it as it is outside.
+    kind : {"threads", "serial", "ray"}, default=None
+        Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None leaves it as it is
+        outside.
     workers : int, default=None
-        Number of threads. The model does not depend on it.
+        Number of threads, or of Ray's worker processes: by default as many as there are CPUs. The model does not depend
+        on it.
     memory : int or str, default=None
-        Bytes that a fit may add, as a number or as "200MB", "1GB", "1GiB". The model does not depend on it.
+        Bytes that a fit may add, as a number or as "200MB", "1GB", "1GiB"; with Ray, to each worker and to this
+        process. The model does not depend on it.
+    address : {"auto", "local"} or str, default=None
+        Of a Ray cluster: "auto" finds the one that this machine belongs to, "host:port" names its head, "local" starts
+        a private one on this machine and stops it afterwards. None is "auto".
+    threads_per_worker : int, default=None
+        Threads, and CPUs, of each of Ray's workers; None is 1.
+    allow_insecure : bool, default=False
+        Join a Ray cluster that asks for no token: whoever reaches it can run programs on it.
 
     Yields
     ------
     Engine
         The engine, with `name`, `workers` and `memory`.
     """
-    wish = asked(kind, workers, memory, "with shardlearn.engine(...)").over(_HERE.get())
+    wish = asked(kind, workers, memory, "with shardlearn.engine(...)")
+    wish = of_ray(wish, address, threads_per_worker, allow_insecure).over(_HERE.get())
     token = _HERE.set(wish)
     try:
-        yield current()
+        with _held(wish):
+            yield current()
     finally:
         _HERE.reset(token)
 
 
-def set_engine(kind: str | None = None, *, workers: int | None = None, memory: int | str | None = None) -> None:
+def set_engine(
+    kind: str | None = None,
+    *,
+    workers: int | None = None,
+    memory: int | str | None = None,
+    address: str | None = None,
+    threads_per_worker: int | None = None,
+    allow_insecure: bool = False,
+) -> None:
     """Use this engine in the whole process, wherever no `with shardlearn.engine(...)` says otherwise.
 
     Parameters
     ----------
-    kind : {"threads", "serial"}, default=None
-        Who computes; "threads:4" is short for `workers=4`. None goes back to settings and default.
+    kind : {"threads", "serial", "ray"}, default=None
+        Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None goes back to settings
+        and default.
     workers : int, default=None
-        Number of threads; None goes back to settings and default.
+        Number of threads, or of Ray's worker processes; None goes back to settings and default.
     memory : int or str, default=None
         Bytes that a fit may add; None goes back to settings and default.
+    address : {"auto", "local"} or str, default=None
+        Of a Ray cluster, as for `engine`. One that is started here runs until the process ends or asks for another
+        engine.
+    threads_per_worker : int, default=None
+        Threads of each of Ray's workers.
+    allow_insecure : bool, default=False
+        Join a Ray cluster that asks for no token.
     """
     global _process
-    _process = asked(kind, workers, memory, "shardlearn.set_engine(...)")
+    before = _process
+    wish = asked(kind, workers, memory, "shardlearn.set_engine(...)")
+    _process = of_ray(wish, address, threads_per_worker, allow_insecure)
+    if _process != before:
+        _released()
 
 
 def current() -> PoolEngine | SerialEngine:
     """The engine that a fit uses here and now."""
     wish = _HERE.get().over(_process.over(_settings()))
     kind = wish.kind or "threads"
+    if kind == "ray":
+        return _on_ray(wish)
     if kind == "serial":
         workers, workers_from = 1, wish.kind_from
     elif wish.workers is not None:
@@ -121,18 +174,70 @@ def current() -> PoolEngine | SerialEngine:
 
 def asked(kind: str | None, workers: int | str | None, memory: int | str | None, origin: str) -> Wish:
     """What somebody asks for, checked."""
+    address = None
     if kind is not None:
-        kind, colon, number = kind.partition(":")
+        kind, colon, rest = kind.partition(":")
         if kind not in KINDS:
             raise _no_such(kind, origin)
-        if colon and workers is None:
-            workers = number
+        if kind == "ray":
+            address = rest or None
+        elif colon and workers is None:
+            workers = rest
     return Wish(
         kind,
         None if workers is None else config.count(workers, "workers", origin),
         None if memory is None else config.nbytes(memory, "memory", origin),
-        *(origin,) * 3,
+        address=address,
+        kind_from=origin,
+        workers_from=origin,
+        memory_from=origin,
     )
+
+
+def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool) -> Wish:
+    """The wish with what is said of a Ray cluster."""
+    if wish.kind not in (None, "ray") and (address is not None or threads is not None or insecure):
+        raise ParameterError(
+            "address, threads_per_worker and allow_insecure are for the engine 'ray'.",
+            code="SL1004",
+            where=wish.kind_from,
+            found=f"the engine {wish.kind!r}",
+            fix='engine("ray", address=...)',
+        )
+    if threads is not None:
+        threads = config.count(threads, "threads_per_worker", wish.kind_from)
+    return replace(wish, address=address or wish.address, threads=threads, insecure=insecure)
+
+
+def _held(wish: Wish) -> AbstractContextManager[Any]:
+    """What a `with` block opens on a Ray cluster is closed when it ends."""
+    return _ray().SESSIONS.held() if wish.kind == "ray" else nullcontext()
+
+
+def _released() -> None:
+    """The process uses no Ray cluster any more, if it ever did."""
+    session = sys.modules.get(f"{__package__}.ray_session")
+    if session is not None:
+        session.SESSIONS.release()
+
+
+def _on_ray(wish: Wish) -> PoolEngine:
+    ray = _ray()
+    wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure)
+    found: PoolEngine = ray.SESSIONS.engine(wanted, wish.memory)
+    if _HERE.get().kind != "ray":
+        ray.SESSIONS.keep()
+    if wish.workers is not None:
+        found.workers_from = wish.workers_from
+    if wish.memory is not None:
+        found.memory_from = wish.memory_from
+    return found
+
+
+def _ray() -> Any:
+    """Loaded when it is asked for, as Ray takes a third of a second."""
+    import_module(".ray_cluster", __package__).ray_package()
+    return import_module(".ray_session", __package__)
 
 
 def _settings() -> Wish:
@@ -173,11 +278,9 @@ def _cpus(_second: int) -> tuple[int, str]:
 
 
 def _no_such(kind: str, origin: str) -> ParameterError:
-    ray = kind == "ray"
     return ParameterError(
-        "The engine 'ray' is not there yet." if ray else f"There is no engine {kind!r}.",
+        f"There is no engine {kind!r}.",
         code="SL1004",
         where=origin,
         needed="one of " + ", ".join(repr(name) for name in KINDS),
-        fix='engine("threads") computes the same model, bit for bit, on one machine' if ray else "",
     )

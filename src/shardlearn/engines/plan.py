@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol, TypeAlias
 
 from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import MemoryLimitError
@@ -21,6 +22,7 @@ MOST_IN_A_CHUNK = 8  # blocks that are read ahead by one worker
 PIECES_A_WORKER = 4
 MOST_IN_A_PIECE = 64  # so that a piece never takes long
 SMALLER = 'fewer features or classes, or no p x p matrix: Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")'
+NARROWER = "fewer columns of answers (predict has one, predict_proba one for each class)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,34 @@ class Demand:
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
+
+
+Passes: TypeAlias = Iterable[tuple[Demand, Sequence[range] | None]]  # some walk along runs of blocks
+
+
+class Plans(Protocol):
+    """How an engine's passes are cut into pieces, and what they take."""
+
+    def fold(self, demand: Demand, limit: int | None, /) -> Plan: ...
+    def runs(self, demand: Demand, runs: Sequence[range], limit: int | None, /) -> Plan: ...
+    def stream(self, demand: Demand, limit: int | None, /) -> Plan: ...
+    def must_fit(self, passes: Passes, limit: int | None, /) -> None: ...
+
+
+class Here:
+    """All workers are in one process, and hand readers to one another."""
+
+    def fold(self, demand: Demand, limit: int | None, /) -> Plan:
+        return plan_fold(demand, limit)
+
+    def runs(self, demand: Demand, runs: Sequence[range], limit: int | None, /) -> Plan:
+        return plan_runs(demand, runs, limit)
+
+    def stream(self, demand: Demand, limit: int | None, /) -> Plan:
+        return plan_stream(demand, limit)
+
+    def must_fit(self, passes: Passes, limit: int | None, /) -> None:
+        must_fit(passes, limit)
 
 
 def span_of(rows: Rows, grid: Grid) -> range:
@@ -151,15 +181,15 @@ def answer_bytes(demand: Demand, answers: int, workers: int) -> int:
 
 def plan_fold(demand: Demand, limit: int | None) -> Plan:
     """Pieces and readers of a fold under a limit; refuses what can't be done."""
-    return _first_that_fits(_folds(demand), limit)
+    return first_that_fits(_folds(demand), limit)
 
 
 def plan_runs(demand: Demand, runs: Sequence[range], limit: int | None) -> Plan:
     """The same where runs of blocks are walked: pieces are ranges of runs."""
-    return _first_that_fits(_runs(demand, runs), limit)
+    return first_that_fits(_runs(demand, runs), limit)
 
 
-def must_fit(passes: Iterable[tuple[Demand, Sequence[range] | None]], limit: int | None) -> None:
+def must_fit(passes: Passes, limit: int | None) -> None:
     """Refuse the one of several passes that needs most, where there is one that can't be done; some walk along runs."""
     worst: Account | None = None
     for demand, runs in passes:
@@ -175,9 +205,7 @@ def must_fit(passes: Iterable[tuple[Demand, Sequence[range] | None]], limit: int
 
 def plan_stream(demand: Demand, limit: int | None) -> Plan:
     """Pieces of a stream: in row order, with a window of blocks that may be answered before they are handed on."""
-    return _first_that_fits(
-        _streams(demand), limit, "fewer columns of answers (predict has one, predict_proba one for each class)"
-    )
+    return first_that_fits(_streams(demand), limit, NARROWER)
 
 
 def _streams(demand: Demand) -> Iterator[Plan]:
@@ -304,7 +332,7 @@ def _chunks(span: range, cuts: Sequence[int], readers: int, size: int) -> tuple[
     return tuple(piece for piece, _ in dealt), dict(dealt)
 
 
-def _first_that_fits(options: Iterator[Plan], limit: int | None, smaller: str = SMALLER) -> Plan:
+def first_that_fits(options: Iterator[Plan], limit: int | None, smaller: str = SMALLER) -> Plan:
     """Options go from the fastest to the leanest, of which there is always one."""
     leanest: Account | None = None
     for plan in options:

@@ -18,6 +18,7 @@ from shardlearn.core.events import (
     AnswerDropped,
     Emit,
     Event,
+    Notice,
     PassFinished,
     PassStarted,
     PieceRetried,
@@ -27,7 +28,8 @@ from shardlearn.core.query import Query, Transform
 from shardlearn.core.statistic import gathers
 from shardlearn.core.tree import Node, Tree, aligned
 
-from .plan import Demand, Plan, must_fit, plan_fold, plan_runs, plan_stream, span_of
+from .plan import Demand, Here, Plan, Plans, span_of
+from .reading import Attempt, Lane, Place, Stop, Stopped
 from .room import Room
 from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
 from .serial import finished
@@ -40,10 +42,13 @@ _KEYS, _JOBS = count(), count()  # of handles and engines: two engines may share
 
 @dataclass(slots=True)
 class Inbox:
-    """Where a pool's workers leave what happened; the driver looks in."""
+    """Where a pool's workers leave what happened; the driver looks in. What time it is, is read here alone."""
 
     stimuli: SimpleQueue[Stimulus] = field(default_factory=SimpleQueue)
     events: deque[Event] = field(default_factory=deque)
+
+    def now(self) -> float:
+        return monotonic()
 
     def arrived(self, timeout: float) -> list[Stimulus]:
         """What has come in; waits for something until the timeout."""
@@ -106,19 +111,22 @@ class Drive:
     emit: Emit
     poll: float
     grace: float  # seconds that workers have to notice that they were stopped
+    stop: Stop = lambda: False
     inbox: Inbox = field(default_factory=Inbox)
     _away: set[Ticket] = field(default_factory=set)  # attempts that have not reported back
 
     def answers(self) -> Generator[tuple[Piece, Any]]:
         try:
-            yield from self._obey(self.round.start(monotonic()))
+            yield from self._obey(self.round.start(self.inbox.now()))
             while not self.round.over:
+                if self.stop():
+                    raise Stopped
                 for stimulus in (*self.inbox.arrived(self.poll), Tick()):
                     self._away.discard(getattr(stimulus, "ticket", None))
-                    yield from self._obey(self.round.on(stimulus, monotonic()))
+                    yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
-            for ticket in list(self.round.live):
+            for ticket in self._away:  # more than are live: who asked may have stopped before a Cancel was obeyed
                 self.pool.cancel(ticket)
             self.pool.settle(list(self._away), self.grace)
             raise
@@ -139,7 +147,7 @@ class Drive:
                     yield ticket.range, answer
                 case Drop(ticket):
                     self.emit(AnswerDropped(*ticket.range, ticket.attempt))
-                case GiveUp(_, error, raised, _) if raised and error is not None:
+                case GiveUp(_, error, raised, _) if error is not None and (raised or self.round.policy.attempts == 1):
                     raise error
                 case GiveUp(piece, error, _, why):
                     raise self._gave_up(piece, why) from error
@@ -184,6 +192,19 @@ class Gathering(Generic[A]):
     def root(self) -> A | None:
         return self._into if walks(self.query) else self.tree.root()
 
+    def part(self) -> object:
+        """What a task answers whose piece this was."""
+        return self._into if walks(self.query) else self.tree.nodes()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who is told of one pass, who may stop it, and whether it is over all of the data or over a part."""
+
+    emit: Emit
+    stop: Stop = lambda: False
+    whole: bool = True
+
 
 @dataclass(slots=True)
 class PoolEngine:
@@ -193,11 +214,14 @@ class PoolEngine:
     pool: Pool
     room: Room = field(default_factory=Room)
     policy: Policy = field(default_factory=Policy)
+    plans: Plans = field(default_factory=Here)
     workers_from: str = "argument"  # who said how many workers there are, and how much memory
     memory_from: str = "argument"
     poll: float = 0.05  # seconds between looks at the deadlines
     grace: float = 10.0
+    to_tell: list[str] = field(default_factory=list)  # plain sentences for people, once
     job: int = field(default_factory=lambda: next(_JOBS))
+    inbox: Callable[[], Inbox] = Inbox  # a new one for each round
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 
@@ -225,35 +249,60 @@ class PoolEngine:
         self.pool.forget(data.key)
 
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
+        while self.to_tell:
+            emit(Notice(self.to_tell.pop(0)))
         at = data[query.data]
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
-        root = self._by_blocks(at, query, emit) if query.runs is None else self._by_runs(at, query, query.runs, emit)
+        task = FoldTask(at, query, _ends(span_of(query.rows, at.grid)))
+        if query.runs is not None:
+            root = self._by_runs(RunTask(at, query, (0, query.runs)), Call(emit)).root()
+        else:
+            root = self._by_blocks(task, Call(emit)).root()
         answer = concluded(query.measure, nothing(at, query) if root is None else root)
         emit(PassFinished(query.data))
         return answer
 
+    def answer(self, task: Task, emit: Emit, stop: Stop) -> object:
+        """What `task.do` answers, done by all of this engine's workers: so it is that an engine serves another one."""
+        at, call = task.data, Call(emit, stop, whole=False)
+        if at.key not in self._opened:
+            self._opened[at.key] = Opened(at.blocks.cuts(), at.blocks.footprint())
+        match task:
+            case FoldTask():
+                return self._by_blocks(task, call).part()
+            case RunTask():
+                return self._by_runs(task, call).part()
+            case StreamTask():
+                return list(self._streamed(task, call))
+            case _:
+                return task.do(Place(self.room), Attempt(task, None, emit, stop))
+
     def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
         """Refuse queries for which the memory limit is too small."""
         grid = data.grid
-        must_fit(
-            (
+        self.plans.must_fit(
+            [
                 (self._asked(data, span_of(query.rows, grid), query), None)
                 if query.runs is None
                 else (self._asked(data, grid.blocks, query), run_spans(grid, query.runs))
                 for query in queries
-            ),
+            ],
             self.room.limit,
         )
 
     def stream(self, data: Sharded, rows: Transform, /, *, emit: Emit) -> Iterator[Block]:
-        grid = data.grid
-        emit(PassStarted(len(grid.blocks), grid.count, "stream"))
+        emit(PassStarted(len(data.grid.blocks), data.grid.count, "stream"))
+        yield from self._streamed(StreamTask(data, rows, _ends(data.grid.blocks)), Call(emit))
+        emit(PassFinished("stream"))
+
+    def _streamed(self, task: StreamTask, call: Call) -> Iterator[Block]:
+        data, rows, span = task.data, task.rows, task.blocks
         opened = self._opened[data.key]
-        demand = Demand(grid.blocks, opened.cuts, opened.foot, self.workers, rewritten_bytes(data, rows))
-        with self.room.reserve(lambda free: plan_stream(demand, free)) as plan:
-            drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), emit)
+        demand = Demand(span, opened.cuts, opened.foot, self.workers, rewritten_bytes(data, rows))
+        with self.room.reserve(lambda free: self.plans.stream(demand, free)) as plan:
+            drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), call)
             ready: dict[int, tuple[Piece, list[Block]]] = {}
-            at = grid.first_block
+            at = span.start
             with closing(drive.answers()) as answers:
                 for piece, blocks in answers:
                     ready[piece[0]] = piece, blocks[::-1]
@@ -263,34 +312,39 @@ class PoolEngine:
                             yield waiting.pop()
                         at = piece[1]
                         drive.inbox.stimuli.put(Passed(at))
-                        emit(finished(grid, range(*piece)))
-        emit(PassFinished("stream"))
+                        call.emit(finished(data.grid, range(*piece)))
 
-    def _by_blocks(self, at: Sharded, query: Query[A], emit: Emit) -> A | None:
-        span = span_of(query.rows, at.grid)
+    def _by_blocks(self, task: FoldTask, call: Call) -> Gathering[Any]:
+        at, query, span = task.data, task.query, task.blocks
         demand = self._asked(at, span, query)
-        gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop))
-        with self.room.reserve(lambda free: plan_fold(demand, free)) as plan:
-            drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), emit)
+        gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop, call.whole))
+        with self.room.reserve(lambda free: self.plans.fold(demand, free)) as plan:
+            drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), call)
             return self._gathered(drive, gathering)
 
-    def _by_runs(self, at: Sharded, query: Query[A], runs: int, emit: Emit) -> A | None:
-        demand = self._asked(at, at.grid.blocks, query)
-        spans = run_spans(at.grid, runs)
-        gathering = Gathering(query, Tree(query.measure.merge, 0, runs))
-        with self.room.reserve(lambda free: plan_runs(demand, spans, free)) as plan:
-            empty = pairwise([0, *(edge for piece in sorted(plan.pieces) for edge in piece), runs])
-            gathering.add([Node(*at, None) for gap in islice(empty, 0, None, 2) for at in aligned(*gap)])
-            drive = self._drive(plan, lambda piece: RunTask(at, query, piece, plan.lanes.get(piece)), emit)
-            return self._gathered(drive, gathering)
+    def _by_runs(self, task: RunTask, call: Call) -> Gathering[Any]:
+        at, query, (first, stop) = task.data, task.query, task.piece
+        spans = run_spans(at.grid, query.runs or 0, first, stop)
+        demand = self._asked(at, task.blocks, query)
+        gathering = Gathering(query, Tree(query.measure.merge, first, stop, call.whole))
 
-    def _gathered(self, drive: Drive, gathering: Gathering[A]) -> A | None:
+        def part(piece: Piece, lane: Lane | None = None) -> RunTask:
+            """Plans count runs from 0 on."""
+            return RunTask(at, query, (first + piece[0], first + piece[1]), lane)
+
+        with self.room.reserve(lambda free: self.plans.runs(demand, spans, free)) as plan:
+            edges = [first, *(edge for piece in sorted(plan.pieces) for edge in part(piece).piece), stop]
+            empty = islice(pairwise(edges), 0, None, 2)
+            gathering.add([Node(*node, None) for gap in empty for node in aligned(*gap)])
+            return self._gathered(self._drive(plan, lambda piece: part(piece, plan.lanes.get(piece)), call), gathering)
+
+    def _gathered(self, drive: Drive, gathering: Gathering[A]) -> Gathering[A]:
         for piece, answer in drive.answers():
             gathering.add(answer)
             task = drive.task(piece)
             drive.emit(finished(task.data.grid, task.blocks))
         drive.emit(Timed("merge", gathering.seconds))
-        return gathering.root()
+        return gathering
 
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
         opened, measure = self._opened[at.key], query.measure
@@ -299,8 +353,12 @@ class PoolEngine:
             span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure), walks(query)
         )
 
-    def _drive(self, plan: Plan, task: Callable[[Piece], Task], emit: Emit) -> Drive:
-        emit(plan.told())
+    def _drive(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
+        call.emit(plan.told())
         number = next(self._rounds)
         round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
-        return Drive(self.pool, round_, task, emit, self.poll, self.grace)
+        return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
+
+
+def _ends(span: range) -> Piece:
+    return span.start, span.stop

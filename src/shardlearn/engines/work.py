@@ -26,6 +26,11 @@ class Task(Protocol):
     @property
     def lane(self) -> Lane | None: ...
     @property
+    def asked(self) -> object:
+        """What is the same for all pieces of a pass."""
+        ...
+
+    @property
     def blocks(self) -> range:
         """The blocks that are visited."""
         ...
@@ -41,6 +46,10 @@ class FoldTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
+
+    @property
+    def asked(self) -> object:
+        return self.query
 
     @property
     def blocks(self) -> range:
@@ -68,6 +77,10 @@ class RunTask:
     lane: Lane | None = None
 
     @property
+    def asked(self) -> object:
+        return self.query
+
+    @property
     def blocks(self) -> range:
         """All blocks of these runs."""
         spans = self._spans()
@@ -90,6 +103,10 @@ class StreamTask:
     rows: Transform
     piece: Piece
     lane: Lane | None = None
+
+    @property
+    def asked(self) -> object:
+        return self.rows
 
     @property
     def blocks(self) -> range:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_class_weight
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
@@ -18,7 +16,8 @@ from shardlearn.data.target import as_array
 from shardlearn.statistics.class_weights import ClassWeights
 from shardlearn.statistics.labels import LabelCounts, Labels
 
-from .session import Session
+if TYPE_CHECKING:
+    from .session import Session
 
 MOST = 10_000  # classes; more of them are no classes but numbers or ids
 LABELS = Labels(MOST)
@@ -29,6 +28,8 @@ def one_column(y: Any) -> Any:
     """Labels as one column; a column vector is flattened, with scikit-learn's warning."""
     if y is None or isinstance(y, str) or as_array(y).ndim != 2:
         return y
+    from sklearn.utils import column_or_1d  # workers load this module, and do without scikit-learn
+
     try:
         return column_or_1d(as_array(y), warn=True)
     except ValueError as error:
@@ -85,6 +86,8 @@ def balanced(totals: Floats) -> Floats:
 
 def from_mapping(class_weight: Mapping[Any, float], classes: Array) -> Floats:
     """The weight of each class, 1 where the mapping has none; scikit-learn's words where it names no class."""
+    from sklearn.utils.class_weight import compute_class_weight
+
     try:
         weight = compute_class_weight(dict(class_weight), classes=classes, y=classes)
     except (ValueError, TypeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -12,7 +12,16 @@ import numpy as np
 from shardlearn import engines
 from shardlearn.core.engine import Engine, Sharded
 from shardlearn.core.errors import InputError, Interrupted
-from shardlearn.core.events import ColumnsIgnored, Emit, FitFinished, FitStarted, RowsDropped, SolverChosen
+from shardlearn.core.events import (
+    ColumnsIgnored,
+    Emit,
+    FitFinished,
+    FitResumed,
+    FitStarted,
+    Notice,
+    RowsDropped,
+    SolverChosen,
+)
 from shardlearn.core.query import Query, Transform
 from shardlearn.core.solver import AnySolver, State, Status
 from shardlearn.core.statistic import Statistic
@@ -25,6 +34,9 @@ from shardlearn.statistics.survey import Findings, Survey
 
 from .bases import BaseEstimator
 from .beside import Beside
+from .checkpoint import journal
+from .identity import Given
+from .journal import Journal, Step
 from .names import fitted_names
 from .wary import Wary, once, search
 
@@ -63,6 +75,7 @@ class Session:
     also: tuple[Statistic[Any], ...] = ()  # exact; they ride along on the first pass
     stopped: bool = False  # by Ctrl-C or on request: the model is that of the last whole round
     attributes: dict[str, Any] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
     _seen: tuple[Any, ...] | None = None  # by the first pass
     _clean: bool = False  # no value is missing or infinite
 
@@ -93,7 +106,10 @@ class Session:
 
     def fold(self, measure: Statistic[A]) -> A:
         """One statistic of all rows."""
-        return self.engine.fold({"train": self.data}, Query(measure), emit=self.watched.emit)
+        emit, query = self.watched.emit, Query(measure)
+        return self.journal.step(
+            type(measure).__name__, lambda: self.engine.fold({"train": self.data}, query, emit=emit)
+        )
 
     def refine(self, rewrite: Transform) -> None:
         """Rewrite the rows from here on."""
@@ -112,26 +128,50 @@ class Session:
         self.must_fit(solver, problem)
         if self.also or self.laid.missing == "drop" or self.laid.empty().weight is not None:
             self._first_pass()
+        self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds, goal=tol))
+        then = self._then(solver)
+        if then is not None and then.over:
+            self.journal.passed()
+            return then.value
+        now = self._went(solver, problem, then)
+        self.stopped |= now.value.status is Status.RUNNING
+        if not self.stopped:
+            self.journal.put(replace(now, over=True))
+        self._clean |= now.cleared
+        return now.value
+
+    def _then(self, solver: AnySolver) -> Step | None:
+        """Where a checkpoint says that the solver stands."""
+        then = self.journal.found(type(solver).__name__)
+        if then is not None:
+            where = f"{self.journal.place}"
+            self.watched.emit(FitResumed(where, then.value.status, then.value.figures))
+            if not then.over:
+                self.watched.emit(Notice(f"{self.name} goes on from {where}"))
+        return then
+
+    def _went(self, solver: AnySolver, problem: Any, then: Step | None) -> Step:
+        """Run from there; on Ctrl-C as far as the last whole round, if there was one."""
         y_known = self._seen is not None or self.laid.y_kind != "float64"
-        wary = Wary(solver, self._search, y_known, cleared=self._clean)
-        last: list[State] = []
+        now = then or Step(type(solver).__name__, None, over=False, cleared=self._clean)
+        wary = Wary(solver, self._search, y_known, now.shown, now.cleared)
 
         def after(state: State) -> bool:
-            last[:] = [state]
+            nonlocal now
+            now = replace(now, value=state, shown=wary.shown, cleared=wary.cleared)
+            self.journal.put(now)
             return self.watched.after()
 
-        self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds, goal=tol))
+        data, emit = {"train": self.data}, self.watched.emit
         try:
-            run(wary, problem, {"train": self.data}, self.engine, after=after, emit=self.watched.emit)
+            run(wary, problem, data, self.engine, state=now.value, after=after, emit=emit)
         except KeyboardInterrupt:
-            if not last:
+            if now.value is None:
                 raise
             self.stopped = True
-        self.stopped |= last[0].status is Status.RUNNING
-        if not self.stopped:
-            wary.end(last[0])
-        self._clean |= wary.cleared
-        return last[0]
+        if not (self.stopped or now.value.status is Status.RUNNING):
+            wary.end(now.value)
+        return replace(now, cleared=wary.cleared)
 
     def publish(self, **attributes: Any) -> None:
         """What `fit` learned; None for an attribute that this fit does not have."""
@@ -140,15 +180,17 @@ class Session:
     def _first_pass(self) -> tuple[Any, ...]:
         """What is wrong with the data, counted: with y and weights alone where they are arrays, else with all of it."""
         if self._seen is None:
-            laid, emit = self.laid, self.watched.emit
-            if laid.apart is None:
+            laid, apart, emit = self.laid, self.laid.apart, self.watched.emit
+            if apart is None:
                 answers = self.fold(Beside((Survey(laid), *self.also)))
                 report_dropped(laid, answers[0], emit)
                 verify.check(laid, answers[0])
                 self._clean = True
             else:
                 measure = Beside((Survey(NoFeatures(laid.file_starts)), *self.also))
-                answers = once(self.engine, laid.apart, Query(measure), emit)
+                answers = self.journal.step(
+                    type(measure).__name__, lambda: once(self.engine, apart, Query(measure), emit)
+                )
                 try:
                     verify.check(laid, answers[0])
                 except InputError:
@@ -187,10 +229,14 @@ def fitting(
         with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
             session = Session(name, engine, watched, laid, data, tuple(also))
             try:
+                session.journal = journal(Given(estimator, X, y, sample_weight, laid))
                 announce(session)
                 yield session
             finally:
-                engine.close(session.data)
+                try:
+                    session.journal.flush()
+                finally:
+                    engine.close(session.data)
             watched.emit(FitFinished(name, interrupted=session.stopped))
     except KeyboardInterrupt as stop:
         raise stop if isinstance(stop, Interrupted) else nothing_fitted(name) from None

@@ -65,6 +65,9 @@ class Recorder:
                 self._count("retries")
             case ev.AnswerDropped():
                 self._count("late_answers")
+            case ev.Sent(down, up):
+                self._count("bytes_down", down)
+                self._count("bytes_up", up)
             case _:
                 self._rare(event)
 
@@ -84,6 +87,12 @@ class Recorder:
                 self._facts |= {"dropped_rows": rows, "dropped": dict(columns), "dropped_why": why}
             case ev.ColumnsIgnored(names):
                 self._facts["ignored_columns"] = names
+            case ev.FitResumed(where, status, figures):
+                self._facts |= {
+                    "resumed": where,
+                    "status": status.value,
+                    "figures": {name: float(value) for name, value in figures.items()},
+                }
             case ev.FitFinished(_, interrupted):
                 self._end = self.clock()
                 if interrupted:

@@ -52,6 +52,10 @@ class Report:
         Passes in which the limit let fewer readers in than there are workers.
     solver, seed : str, int or None
         What ran, and the seed of its draws.
+    resumed : str
+        The checkpoint that the fit went on from; rounds, passes and times are those since.
+    bytes_down, bytes_up : int
+        That went to workers in other processes, and that came back, over all passes; data in memory not counted.
     retries, late_answers : int
         Attempts that were started again; answers that came when their piece was answered already.
     figures : dict of str to float
@@ -88,6 +92,9 @@ class Report:
     tight: int = 0
     solver: str = ""
     seed: int | None = None
+    resumed: str = ""
+    bytes_down: int = 0
+    bytes_up: int = 0
     retries: int = 0
     late_answers: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -133,6 +140,7 @@ class Report:
             ("where", self._phases()),
             ("", self.bottleneck),
             ("engine", self._engine()),
+            ("sent", self._sent()),
             ("memory", self._memory()),
             ("", self._planned()),
             ("trouble", self._trouble()),
@@ -170,7 +178,8 @@ class Report:
     def _status(self) -> str:
         after = f" after {plural(self.rounds, 'round')}" if self.rounds else ""
         by = f" by {self.solver}" if self.solver else ""
-        return f"{self.status}{after}{by}".strip()
+        since = f", going on from {self.resumed}" if self.resumed else ""
+        return f"{self.status}{after}{by}{since}".strip()
 
     def _data(self) -> str:
         if not self.rows:
@@ -203,6 +212,12 @@ class Report:
             return ""
         who = f" ({self.threads})" if self.threads else ""
         return f"{self.engine}, {plural(self.workers, 'worker')}{who}"
+
+    def _sent(self) -> str:
+        if not (self.bytes_down or self.bytes_up) or not self.passes:
+            return ""
+        down, up = (size(n // self.passes) for n in (self.bytes_down, self.bytes_up))
+        return f"{down} to the workers and {up} back by pass, {size(self.bytes_down + self.bytes_up)} in all"
 
     def _memory(self) -> str:
         peak = "" if self.memory_peak is None else f"at most {size(self.memory_peak)} added"

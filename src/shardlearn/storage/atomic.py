@@ -56,8 +56,7 @@ def write_folder(
     `beside` is kept as run.json: it varies from run to run and is no part of what is saved.
     """
     path = Path(folder)
-    entries = [_entry(role, data) for role, data in sorted(files.items())]
-    manifest = _manifest(kind, entries)
+    entries, manifest = sealed(kind, files)
     try:
         _make_folder(path)
         with _locked(path) as at:
@@ -69,13 +68,21 @@ def write_folder(
                 _put(at, BESIDE, beside)
             _sweep(at, {entry.name for entry in entries})
     except OSError as error:
-        raise StorageError(
-            f"Can't save to {path}.",
-            code="SL5101",
-            found=f"{error.strerror} ({errno.errorcode.get(error.errno or 0, 'unknown')})",
-            needed="room and permission to write; what was saved there before is as it was",
-            fix="free space or name another folder, and save again",
-        ) from error
+        raise unwritten(str(path), error) from error
+
+
+def write_file(folder: str | os.PathLike[str], name: str, data: bytes) -> None:
+    """One file, whole or what it was before."""
+    path = Path(folder)
+    try:
+        _make_folder(path)
+        at = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _put(at, name, data)
+        finally:
+            os.close(at)
+    except OSError as error:
+        raise unwritten(str(path), error) from error
 
 
 def read_folder(folder: str | os.PathLike[str], kind: str) -> dict[str, bytes]:
@@ -84,24 +91,51 @@ def read_folder(folder: str | os.PathLike[str], kind: str) -> dict[str, bytes]:
     try:
         at = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise _absent(path, error.strerror or "no folder") from None
+        raise absent(str(path), error.strerror or "no folder") from None
     try:
         for _ in range(3):  # a save that replaces this folder may take old files away while we read
             manifest = _slurp(at, path, MANIFEST, MANIFEST_BYTES)
             try:
-                return {e.role: _verified(at, path, e) for e in _entries(manifest, path, kind)}
+                return {e.role: _verified(at, path, e) for e in listed(manifest, str(path), kind)}
             except FileNotFoundError as error:
                 missing = str(error.filename)
         raise damaged(str(path / missing), "the file is missing")
     except FileNotFoundError:
-        raise _absent(path, f"no {MANIFEST}: nothing was saved here, or the save was cut off before its end") from None
+        raise absent(str(path)) from None
     except OSError as error:
         raise damaged(str(path), f"{error.strerror} ({errno.errorcode.get(error.errno or 0, 'unknown')})") from None
     finally:
         os.close(at)
 
 
+def remove_folder(folder: str | os.PathLike[str]) -> None:
+    """The manifest first: what is left by a kill in between is a folder whose save was cut off. Failures are let be."""
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(folder), key=lambda name: name != MANIFEST):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
 # -- writing -----------------------------------------------------------------------------------------------------
+
+
+def sealed(kind: str, files: Mapping[str, bytes]) -> tuple[list[Entry], bytes]:
+    """What is written: the files' names, and the manifest that commits them."""
+    entries = [_entry(role, data) for role, data in sorted(files.items())]
+    return entries, _manifest(kind, entries)
+
+
+def unwritten(where: str, error: Exception) -> StorageError:
+    """The error for a save that the system would not do."""
+    number = getattr(error, "errno", None) or 0
+    found = f"{getattr(error, 'strerror', None)} ({errno.errorcode.get(number, 'unknown')})"
+    return StorageError(
+        f"Can't save to {where}.",
+        code="SL5101",
+        found=found if number else str(error).split("\n")[0][:160],
+        needed="room and permission to write; what was saved there before is as it was",
+        fix="free space or name another folder, and save again",
+    )
 
 
 def _entry(role: str, data: bytes) -> Entry:
@@ -197,36 +231,40 @@ def _sweep(at: int, keep: set[str]) -> None:
 # -- reading -----------------------------------------------------------------------------------------------------
 
 
-def _absent(path: Path, found: str) -> StorageError:
+def absent(
+    where: str, found: str = f"no {MANIFEST}: nothing was saved here, or the save was cut off before its end"
+) -> StorageError:
+    """The error for a folder without a manifest."""
     return StorageError(
-        f"{path} holds no saved model or checkpoint.",
+        f"{where} holds no saved model or checkpoint.",
         code="SL5103",
         found=found,
         needed="a folder that shardlearn has saved",
     )
 
 
-def _entries(manifest: bytes, path: Path, kind: str) -> list[Entry]:
-    where = str(path / MANIFEST)
+def listed(manifest: bytes, folder: str, kind: str) -> list[Entry]:
+    """The files that a manifest names, once it is known to be whole."""
+    where = f"{folder}/{MANIFEST}"
     value = loads(manifest, where)
     if not isinstance(value, dict) or type(value.get("format")) is not int:
         raise damaged(where, "no manifest")
     check_format(value["format"], FORMAT, where)
-    listed = value.get("files")
+    found = value.get("files")
     check = hashlib.sha256(dumps({key: v for key, v in value.items() if key != "check"})).hexdigest()
     if set(value) != {"format", "kind", "files", "check"} or value["check"] != check:
         raise damaged(where, "other contents than were saved (SHA-256 differs)")
-    if not isinstance(listed, list) or len(listed) > MOST_FILES:
+    if not isinstance(found, list) or len(found) > MOST_FILES:
         raise damaged(where, "no list of files", "SL5105")
     if value["kind"] != kind:
         raise StorageError(
-            f"{path} holds no {kind}.",
+            f"{folder} holds no {kind}.",
             code="SL5103",
             where=where,
             found="another kind of file",
             needed=f"a saved {kind}",
         )
-    entries = [_listed(item, where) for item in listed]
+    entries = [_listed(item, where) for item in found]
     if len({e.role for e in entries}) != len(entries) or sum(e.length for e in entries) > _memory():
         raise damaged(where, "files named twice, or larger than this machine's memory", "SL5105")
     return entries
@@ -284,7 +322,11 @@ def _slurp(at: int, path: Path, name: str, most: int, exactly: int | None = None
 
 
 def _verified(at: int, path: Path, entry: Entry) -> bytes:
-    data = _slurp(at, path, entry.name, entry.length, entry.length)
+    return verified(_slurp(at, path, entry.name, entry.length, entry.length), entry, str(path))
+
+
+def verified(data: bytes, entry: Entry, folder: str) -> bytes:
+    """The bytes of a file, if they are those that the manifest names."""
     if len(data) != entry.length or hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise damaged(str(path / entry.name), "other contents than were saved (SHA-256 differs)")
+        raise damaged(f"{folder}/{entry.name}", "other contents than were saved (SHA-256 differs)")
     return data

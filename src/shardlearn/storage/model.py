@@ -62,7 +62,7 @@ def save(estimator: Estimator, folder: str | os.PathLike[str], overwrite: bool =
     name = _name(estimator)
     fitted = _fitted(estimator)
     bare, held = _split(fitted)
-    parameters, arrays = _encoded(_parameters(estimator), "parameters")
+    parameters, arrays = _encoded(parameters_of(estimator), "parameters")
     values, more = _encoded(bare, "fitted")
     head: Json = {
         "format": FORMAT,
@@ -96,12 +96,12 @@ def load(folder: str | os.PathLike[str]) -> Any:
     if not isinstance(head, dict) or set(head) != {"format", "class", "numerics", "parameters", "fitted"}:
         raise damaged(where, "no model", "SL5108")
     check_format(head["format"], FORMAT, where)
-    kind = _class(head["class"], where)
+    kind = estimator_class(head["class"], where)
     arrays = tensors.unpack(files["model.safetensors"], where)
     parameters, bare = _decoded([head["parameters"], head["fitted"]], arrays, where)
     fitted = _joined(bare, loads(files["data.json"], where), where)
     check(str(head["class"]), fitted, where)
-    estimator = kind(**_known(parameters, kind, where))
+    estimator = kind(**known_parameters(parameters, kind, where))
     estimator._restore(fitted)
     return estimator
 
@@ -114,7 +114,7 @@ def fingerprint(estimator: Estimator) -> str:
     """
     name = _name(estimator)
     bare, _ = _split(_fitted(estimator))
-    parameters, arrays = _encoded(_parameters(estimator), "parameters")
+    parameters, arrays = _encoded(parameters_of(estimator), "parameters")
     arrays |= {name: _as_array(value) for name, value in bare.items() if value is not None}
     seed = getattr(estimator, "seed_", None)
     return core_fingerprint.fingerprint(name, parameters, seed, arrays)
@@ -145,7 +145,8 @@ def _fitted(estimator: Estimator) -> dict[str, object]:
     return dict(sorted(fitted.items()))
 
 
-def _parameters(estimator: Estimator) -> dict[str, object]:
+def parameters_of(estimator: Estimator) -> dict[str, object]:
+    """What decides the fit: NumPy's scalars as Python's; a generator has no value."""
     return {name: _constant(value) for name, value in sorted(estimator.get_params(deep=False).items())}
 
 
@@ -209,7 +210,8 @@ def _plain(value: Any) -> Json:
 # -- plain values to estimators ------------------------------------------------------------------------------------
 
 
-def _class(name: Json, where: str) -> Any:
+def estimator_class(name: Json, where: str) -> Any:
+    """The class of a name that may stand in a file."""
     address = ESTIMATORS.get(name) if isinstance(name, str) else None
     if address is None or not address.startswith("shardlearn."):
         raise StorageError(
@@ -233,10 +235,11 @@ def _decoded(groups: list[Json], arrays: Mapping[str, Array], where: str) -> lis
     return [dict(zip(group, group_values, strict=True)) for group, group_values in zip(named, values, strict=True)]
 
 
-def _known(parameters: dict[str, Any], kind: Any, where: str) -> dict[str, Any]:
+def known_parameters(parameters: Mapping[str, Any], kind: Any, where: str) -> dict[str, Any]:
+    """Parameters by the names that the class has."""
     if not set(parameters) <= set(kind._get_param_names()):
         raise damaged(where, "parameters that the estimator doesn't have", "SL5108")
-    return parameters
+    return dict(parameters)
 
 
 def _joined(bare: dict[str, Any], held: Json, where: str) -> dict[str, Any]:

@@ -32,7 +32,10 @@ FORMAT = 1
 DEEPEST = 100
 SMALL = 1 << 63
 CORE = (solver.Status, Csr, Scale, grid.Grid, rows.All, rows.Range, rows.Ids, rows.Hashed, rows.Shuffled)
-ROOMS = ("shardlearn.solvers",)  # every frozen dataclass and enum defined in these packages may stand in a file
+ROOMS = (
+    "shardlearn.solvers",
+    "shardlearn.statistics",
+)  # every frozen dataclass and enum defined in these packages may stand in a file
 
 T = TypeVar("T")
 _allowed: dict[str, type] = {}
@@ -42,7 +45,7 @@ def allow(name: str) -> Callable[[type[T]], type[T]]:
     """Let a frozen dataclass or an enum stand in saved states, under a name that outlives its module's."""
 
     def add(kind: type[T]) -> type[T]:
-        if _allowed.get(name, kind) is not kind or name.startswith(("core.", "solvers.")):
+        if _allowed.get(name, kind) is not kind or name.startswith(("core.", "solvers.", "statistics.")):
             raise ValueError(f"{name} is taken")
         _allowed[name] = kind
         return kind
@@ -280,14 +283,14 @@ def _known(name: str) -> type | None:
 
 
 def _tables() -> Iterator[Mapping[str, type]]:
-    """The solvers are imported when a class is found nowhere else."""
+    """The rooms are imported when a class is found nowhere else."""
     yield _allowed
     yield {_stable(kind): kind for kind in CORE}
-    yield _of_solvers()
+    yield _of_rooms()
 
 
 @cache
-def _of_solvers() -> dict[str, type]:
+def _of_rooms() -> dict[str, type]:
     """Stable name -> class: `solvers.lbfgs.LbfgsState`."""
     table: dict[str, type] = {}
     for room in ROOMS:

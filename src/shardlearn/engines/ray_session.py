@@ -1,0 +1,134 @@
+"""The Ray cluster that this process is connected to, the workers that it has there, and engines over them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import RLock
+
+from shardlearn.core.errors import EngineError
+
+from .machine import cpus
+from .pool import PoolEngine
+from .ray import Crew, Patience, RayPool
+from .ray_cluster import connected, ray_package
+from .room import Room
+from .rounds import Policy
+from .spread import Spread
+
+PATIENCE = Patience()
+PATIENT = Policy(backup_after=3.0)  # a range that takes three times as long as others is begun by a second worker too
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants of a cluster. `workers` None: one for every `threads` CPUs that are free."""
+
+    address: str = "auto"
+    workers: int | None = None
+    threads: int = 1  # of each worker
+    insecure: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection, and what is on it."""
+
+    address: str  # as it was asked for
+    at: str
+    crew: Crew
+    closing: ExitStack
+    to_tell: list[str]  # one list for all engines: told once
+    pid: int = field(default_factory=os.getpid)
+    engines: dict[tuple[int, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
+
+
+class Sessions:
+    """At most one, as Ray allows a process one connection. Closed when the last of those that hold it has left."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.now: Session | None = None
+        self.holders = 0
+        self.kept = False  # by the process's settings: to its end, or until they change
+        atexit.register(self.close)
+
+    def engine(self, wanted: Wanted, memory: int | None) -> PoolEngine:
+        """The engine that answers to this; connects, and waits for workers, where that has to be."""
+        with self.lock:
+            session = self.now or self._opened(wanted)
+            try:
+                return _engine(session, wanted, memory)
+            except BaseException:
+                if not session.engines:
+                    self.close()
+                raise
+
+    def keep(self) -> None:
+        self.kept = True
+
+    def release(self) -> None:
+        """The process's settings ask for another engine."""
+        with self.lock:
+            self.kept = False
+            if not self.holders:
+                self.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What is opened in here stays open in here."""
+        with self.lock:
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+                if not self.holders and not self.kept:
+                    self.close()
+
+    def close(self) -> None:
+        with self.lock:
+            session, self.now = self.now, None
+            if session is not None and session.pid == os.getpid():  # a forked child leaves its parent's alone
+                session.closing.close()
+
+    def _opened(self, wanted: Wanted) -> Session:
+        with ExitStack() as closing:
+            least = (wanted.workers or 1) * wanted.threads
+            at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
+            crew = Crew(ray_package(), wanted.threads, PATIENCE)
+            closing.callback(crew.close)
+            self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
+        return self.now
+
+
+SESSIONS = Sessions()
+
+
+def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
+    crew = session.crew
+    if wanted.address not in (session.address, session.at) or wanted.threads != crew.threads:
+        raise EngineError(
+            "This process uses Ray in another way already, and can use one cluster and one kind of workers at a time.",
+            code="SL4011",
+            found=f"{session.address}, threads_per_worker={crew.threads}",
+            needed=f"{wanted.address}, threads_per_worker={wanted.threads}",
+            fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
+        )
+    workers = wanted.workers or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
+    key = workers, memory
+    crew.ready(workers, least=1 if key in session.engines else workers)  # who was there once may be on the way again
+    if key not in session.engines:
+        room = Room(memory)
+        pool, plans = RayPool(crew, workers, room), Spread(wanted.threads)
+        session.engines[key] = PoolEngine("ray", pool, room, PATIENT, plans, to_tell=session.to_tell)
+    engine = session.engines[key]
+    engine.workers_from = f"the free CPUs of the Ray cluster {session.at}"
+    if memory is None:
+        engine.room.limit, who = crew.share()
+        engine.memory_from = f"half of {who}, each worker's share"
+    return engine

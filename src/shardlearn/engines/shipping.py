@@ -1,0 +1,118 @@
+"""What goes to workers: a task as bytes, beside it by name the data and the large arrays that go there once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from ray import cloudpickle
+
+from shardlearn.core.matrix import Array
+
+from .work import Task
+
+LARGE = 65_536  # bytes from which on an array goes by the hash of its content
+KEPT = 256 * 1024 * 1024  # bytes of such arrays that stay in the store for the next rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A task without its piece; what it refers to, by name."""
+
+    body: bytes
+    refs: Mapping[str, Any]
+    nbytes: int  # that a worker needs for it: the body, and arrays that were not in the store before
+
+
+@dataclass(slots=True)
+class Shipper:
+    """The driver's side. `put` takes a value into the store, once for all workers, and gives a reference."""
+
+    put: Callable[[Any], Any]
+    _blocks: dict[int, Any] = field(default_factory=dict)  # by the handle's key
+    _arrays: OrderedDict[str, tuple[Any, int]] = field(default_factory=OrderedDict)
+    _last: tuple[Task, Parcel] | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def parcel(self, task: Task) -> Parcel:
+        """The same for all pieces of a pass, so made once."""
+        with self._lock:
+            last = self._last
+            if last is None or last[0].data is not task.data or last[0].asked is not task.asked:
+                last = self._last = task, self._packed(task)
+            return last[1]
+
+    def hand_over(self, old: int, new: int) -> None:
+        with self._lock:
+            if old in self._blocks:
+                self._blocks[new] = self._blocks.pop(old)
+
+    def forget(self, key: int) -> None:
+        with self._lock:
+            self._blocks.pop(key, None)
+            if self._last is not None and self._last[0].data.key == key:
+                self._last = None
+            if not self._blocks:
+                self._arrays.clear()  # what was asked of the data goes with them
+
+    def _packed(self, task: Task) -> Parcel:
+        key, blocks, refs = task.data.key, task.data.blocks, dict[str, Any]()
+        before, out = sum(nbytes for _, nbytes in self._arrays.values()), io.BytesIO()
+
+        def name_of(value: object) -> str | None:
+            if value is blocks:
+                if key not in self._blocks:
+                    self._blocks[key] = self.put(blocks)
+                refs[name := f"blocks {key}"] = self._blocks[key]
+                return name
+            if type(value) is np.ndarray and value.nbytes > LARGE and not value.dtype.hasobject:
+                name = content(value)
+                refs[name] = self._array(name, value)
+                return name
+            return None
+
+        template: Any = task
+        pickler: Any = cloudpickle.Pickler
+        pickler = pickler(out, 5)  # functions and classes of a script go by value
+        pickler.persistent_id = name_of
+        pickler.dump(replace(template, piece=(0, 0), lane=None))
+        body = out.getvalue()
+        parcel = Parcel(body, refs, len(body) + sum(nbytes for _, nbytes in self._arrays.values()) - before)
+        self._drop()
+        return parcel
+
+    def _array(self, name: str, value: Array) -> Any:
+        if name not in self._arrays:
+            self._arrays[name] = self.put(value), value.nbytes
+        self._arrays.move_to_end(name)
+        return self._arrays[name][0]
+
+    def _drop(self) -> None:
+        while sum(nbytes for _, nbytes in self._arrays.values()) > KEPT and len(self._arrays) > 1:
+            self._arrays.popitem(last=False)
+
+
+class Unpickler(pickle.Unpickler):
+    """The worker's side."""
+
+    def __init__(self, body: bytes, named: Callable[[str], Any]):
+        super().__init__(io.BytesIO(body))
+        self.named = named
+
+    def persistent_load(self, name: str) -> Any:
+        return self.named(name)
+
+
+def content(array: Array) -> str:
+    """Names an array by all of its bits, and the order in which they lie."""
+    order = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "-"
+    flat = array.T if order == "F" else np.ascontiguousarray(array)
+    digest = hashlib.sha256(flat.reshape(-1).view(np.uint8).data).hexdigest()
+    return f"array {array.dtype.str} {array.shape} {order} {digest}"

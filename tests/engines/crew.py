@@ -1,0 +1,53 @@
+"""One private Ray cluster for all tests that need one: starting it takes seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic, sleep
+from typing import Any
+
+from shardlearn.engines.pool import PoolEngine
+from shardlearn.engines.ray import Crew, RayPool
+from shardlearn.engines.ray_session import SESSIONS, Wanted
+from shardlearn.engines.room import Room
+from shardlearn.engines.rounds import Policy
+from shardlearn.engines.spread import Spread
+
+WORKERS = 3
+
+
+def crew(least: int = WORKERS) -> Crew:
+    """The workers, of whom so many at least are there; while the session is held."""
+    SESSIONS.engine(Wanted("local", WORKERS), None)
+    assert SESSIONS.now is not None
+    SESSIONS.now.crew.ready(WORKERS, least)
+    return SESSIONS.now.crew
+
+
+def ray_engine(workers: int = 2, memory: int | None = None, least: int = WORKERS, **policy: Any) -> PoolEngine:
+    """An engine over some of them."""
+    room = Room(memory)
+    return PoolEngine("ray", RayPool(crew(least), workers, room), room, Policy(**policy), Spread(), poll=0.01)
+
+
+def pid(number: int) -> int:
+    """Of a worker of ours that is there."""
+    hello = crew().slots[number].hello
+    assert hello is not None
+    return hello.pid
+
+
+def kill(number: int) -> None:
+    """SIGKILL to a worker of ours, whatever it is doing; returns when that is known, and another is in its place."""
+    before = pid(number)
+    os.kill(before, signal.SIGKILL)
+    until_replaced(number, before)
+
+
+def until_replaced(number: int, before: int) -> None:
+    """Wait for another process in a worker's place."""
+    until = monotonic() + 30
+    while not (slot := crew().slots[number]).hello or slot.hello.pid == before:
+        assert monotonic() < until
+        sleep(0.01)
