@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -95,4 +97,4 @@ def test_one_of_a_kind_and_no_time_at_all(call, tmp_path) -> None:
     assert "SL2103  1 missing value in 1 column" in out
     assert "of float64, 1 feature\n" in out
     assert "(measured on 1 row)" in out
-    assert "about 1 ms a pass" in out
+    assert re.search(r"about [1-9]\d* ms a pass", out)  # never none at all
