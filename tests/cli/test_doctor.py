@@ -39,7 +39,7 @@ def test_a_sound_cluster() -> None:
         (replace(NODE, ahead=5.02), "clock", "5.0 s ahead of the one here", "NTP"),
         (replace(NODE, disk_free=5 * 10**9), "disk", "5.0 GB of 100 GB free in /tmp/ray", "--temp-dir"),
         (replace(NODE, free=9 * 10**8), "memory", "900 MB free", "1.0 GB at least"),
-        (Silent(NODE.name, "no answer within 60 s"), "answers", "no answer", "firewall"),
+        (Silent(NODE.name, "no answer within 60 s"), "answers", "no answer", "on all of its ports"),
         (Silent(NODE.name, "No module named 'shardlearn'"), "answers", "No module", "install the shardlearn"),
     ],
 )

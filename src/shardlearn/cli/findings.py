@@ -69,7 +69,7 @@ def _cpus(cluster: Cluster) -> Finding:
 def _silent(node: Silent) -> Finding:
     if "No module named 'shardlearn" in node.why:
         return Finding(False, f"{node.name} answers", node.why, "install the shardlearn that is here on that node")
-    fix = "let nodes reach each other on all of Ray's ports (docs/cluster.md has the line for the firewall)"
+    fix = "see whether Ray stands still there; nodes have to reach each other on all of its ports (docs/cluster.md)"
     return Finding(False, f"{node.name} answers", node.why, fix)
 
 
