@@ -157,7 +157,7 @@ def test_lazy_frames_say_what_to_do() -> None:
 
 def test_len_and_repr() -> None:
     with pytest.raises(
-        TypeError, match=r"keep rows aside with `shardlearn fit --holdout 0\.1`; source\.count\(\) is the number"
+        TypeError, match=r"fit --holdout 0\.1`; source\.count\(\) is the number"
     ):
         len(read(PANDAS))
     assert repr(read(PANDAS)) == (
