@@ -246,9 +246,7 @@ def test_large_integers(value: int) -> None:
 
 
 def test_len_names_the_way_out() -> None:
-    with pytest.raises(
-        TypeError, match=r"fit --holdout 0\.1`; source\.count\(\) is the number"
-    ):
+    with pytest.raises(TypeError, match=r"fit --holdout 0\.1`; source\.count\(\) is the number"):
         len(read(X))
     assert "MatrixSource array 3,000 x 200 float64" in repr(read(X))
     assert read(X)

@@ -156,9 +156,7 @@ def test_lazy_frames_say_what_to_do() -> None:
 
 
 def test_len_and_repr() -> None:
-    with pytest.raises(
-        TypeError, match=r"fit --holdout 0\.1`; source\.count\(\) is the number"
-    ):
+    with pytest.raises(TypeError, match=r"fit --holdout 0\.1`; source\.count\(\) is the number"):
         len(read(PANDAS))
     assert repr(read(PANDAS)) == (
         "<shardlearn TableSource pandas.DataFrame of 5,000 rows: 72 columns: c0, c1, c2, c3, c4, c5, ...>"
