@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.data.rows import features
 
 from shardlearn.core.errors import InputError, InputTypeError
 from shardlearn.data import lay_out, read
-from shardlearn.data.files import File, open_input, stat
+from shardlearn.data.files import File, find, open_input, partitions, stat
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,18 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read(tmp_path / "x.parquet")
     with pytest.raises(InputError, match="Can't read gone"):
         open_input(File("gone", 1, 1, 1))
+
+
+def test_a_worker_may_stand_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "year=2020").mkdir()
+    pq.write_table(pa.table({"a": [1.0, 2.0]}), tmp_path / "year=2020" / "x.parquet")
+    monkeypatch.chdir(tmp_path)
+    (file,) = find("year=2020/x.parquet")
+    sent = pickle.dumps(file)
+    monkeypatch.chdir("/")
+    there = pickle.loads(sent)
+    assert (there.path, there.given) == (str(tmp_path / "year=2020" / "x.parquet"), "year=2020/x.parquet")
+    assert there.shown == "year=2020/x.parquet"
+    there.must_be_same()
+    assert pickle.loads(pickle.dumps(there)) == there
+    assert partitions([there]) == [{"year": "2020"}]

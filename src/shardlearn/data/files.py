@@ -42,11 +42,21 @@ class File:
     mtime_ns: int
     inode: int  # 0 where the file system has none
     root: str = ""  # URI of the file system; empty: local
+    name: str = ""  # the path as it was given, where `path` is another one
+
+    def __reduce__(self) -> tuple[type[File], tuple[object, ...]]:
+        """A worker may stand in another folder."""
+        path = self.path if self.root else os.path.abspath(self.path)
+        return File, (path, self.size, self.mtime_ns, self.inode, self.root, self.given)
+
+    @property
+    def given(self) -> str:
+        return self.name or self.path
 
     @property
     def shown(self) -> str:
         """How people know it: no credentials of a URI."""
-        return f"{self.root.split('://')[0]}://{self.path}" if self.root else self.path
+        return f"{self.root.split('://')[0]}://{self.path}" if self.root else self.given
 
     @property
     def stamp(self) -> str:
@@ -59,7 +69,7 @@ class File:
             now = stat(self.path, self.root)
         except InputError:
             raise refusals.changed(self.shown, "the file is gone") from None
-        if now != self:
+        if (now.size, now.mtime_ns, now.inode) != (self.size, self.mtime_ns, self.inode):
             what = "another size" if now.size != self.size else "written again since"
             raise refusals.changed(self.shown, what)
 
@@ -243,6 +253,6 @@ def partitions(files: Sequence[File]) -> list[dict[str, str]]:
     """Of each file, the key=value folders on its path."""
     found = []
     for file in files:
-        folders = file.path.split("/")[:-1]
+        folders = file.given.split("/")[:-1]
         found.append(dict(one.split("=", 1) for one in folders if re.match(r"^[^=]+=[^=]*$", one)))
     return found
