@@ -28,7 +28,7 @@ def fitted(recorder) -> Report:
         ev.Timed("read", 3.0, 500),
         ev.Timed("compute", 1.0),
         ev.PieceFinished(0, 4, 1000),
-        ev.PieceRetried(0, 4, 2, "lost"),
+        ev.PieceRetried(0, 4, 2, "lost", (0, 40)),
         ev.AnswerDropped(0, 4, 1),
         ev.Sent(1_000, 50),
         ev.Sent(200, 50),
@@ -78,7 +78,7 @@ def test_a_report_reads_well() -> None:
     assert "75 % of the time was reading Parquet" in text
     assert "threads, 2 workers (SHARDLEARN_WORKERS)" in text
     assert "limit 1.0 GB (memory=)" in text
-    assert "1 retry, 1 late answer dropped" in text
+    assert "1 piece tried again (lost 1); 1 late answer dropped" in text
     assert "id, name" in text
     html = fitted(Recorder("<b>"))._repr_html_()
     assert "&lt;b&gt;" in html

@@ -96,6 +96,7 @@ class PieceRetried(Event):
     stop: int
     attempt: int
     why: str
+    rows: tuple[int, int]  # first and last (excluded) of the piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,8 @@ class Drive:
             match command:
                 case Submit(ticket, why):
                     if ticket.attempt > 1:
-                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why))
+                        rows = _rows(self.task(ticket.range))
+                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why, rows))
                     self._away.add(ticket)
                     self.pool.start(ticket, self.task(ticket.range), self.inbox)
                 case Cancel(ticket):
@@ -154,8 +155,7 @@ class Drive:
 
     def _gave_up(self, piece: Piece, why: str) -> EngineError:
         task, policy = self.task(piece), self.round.policy
-        grid, blocks = task.data.grid, task.blocks
-        first, stop = grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
+        blocks, (first, stop) = task.blocks, _rows(task)
         lies = task.data.blocks.place(first, stop) or f"rows {first:,} to {stop - 1:,}"
         return EngineError(
             f"A piece of work failed in each of {policy.attempts} attempts.",
@@ -358,6 +358,12 @@ class PoolEngine:
         number = next(self._rounds)
         round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
         return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
+
+
+def _rows(task: Task) -> tuple[int, int]:
+    """First and last (excluded) row of a task."""
+    grid, blocks = task.data.grid, task.blocks
+    return grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
 
 
 def _ends(span: range) -> Piece:

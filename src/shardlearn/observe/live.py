@@ -19,7 +19,7 @@ def able() -> bool:
 
 
 class Live:
-    """Two lines that stay in place: what is fitted, and where that stands.
+    """Two lines that stay in place: what is fitted, and where that stands; a third when a piece was tried again.
 
     Drawn by who reports: no thread of its own.
     """
@@ -35,7 +35,8 @@ class Live:
         line = Table.grid(padding=(0, len(GAP)))
         line.add_row(left, ProgressBar(total=1.0, completed=picture.fraction(), width=BAR), right)
         head = Text(picture.header(), style="bold", no_wrap=True, overflow="ellipsis")
-        self._live.update(Group(head, line), refresh=True)
+        again = Text(picture.retries.now(), style="dim", no_wrap=True, overflow="ellipsis")
+        self._live.update(Group(head, line, *([again] if again else [])), refresh=True)
 
     def say(self, text: str, /) -> None:
         """One line above the block, which stays."""

@@ -10,7 +10,8 @@ from shardlearn.core import events as ev
 from shardlearn.core.events import Event
 from shardlearn.core.solver import Status
 
-from .words import count, duration, figure, percent, size, size_of
+from .retries import Retries
+from .words import count, duration, figure, percent, plural, size, size_of
 
 GUESS = 10  # rounds, until the fit says something better
 FEW = 2  # rounds of a solver that has no limit of rounds, as normal equations
@@ -36,6 +37,7 @@ class Picture:
     steps: int = 0  # rounds since that was known
     loss_change: float | None = None
     solved: bool = False
+    retries: Retries = field(default_factory=Retries)
     stopping: bool = False  # somebody asked for the end after this round
     furthest: float = 0.0
     samples: deque[tuple[float, int]] = field(default_factory=deque)
@@ -56,6 +58,8 @@ class Picture:
             case ev.RoundFinished(_, status, figures):
                 self._round(dict(figures))
                 self.solved = status is not Status.RUNNING
+            case ev.PieceRetried():
+                self.retries.take(event)
             case ev.FitStarted():
                 self.started = event
             case ev.SolverChosen():
@@ -104,7 +108,7 @@ class Picture:
             self.estimator,
             size(start.data_bytes) if start.data_bytes else "",
             f"{count(start.rows)} rows" + (f" x {start.features:,}" if start.features else ""),
-            f"{start.workers} {start.engine}" if start.workers > 1 else start.engine,
+            _who(start.engine, start.workers),
             f"limit {size(start.memory)}" if start.memory is not None else "",
         ]
         return "   ".join(part for part in parts if part)
@@ -164,3 +168,10 @@ class Picture:
         self.samples.append((now, self.visited))
         while now - self.samples[0][0] > WINDOW and len(self.samples) > 2:
             self.samples.popleft()
+
+
+def _who(engine: str, workers: int) -> str:
+    """`4 threads`, `ray, 4 workers`, `serial`."""
+    if engine == "ray":
+        return f"{engine}, {plural(workers, 'worker')}"
+    return f"{workers} {engine}" if workers > 1 else engine

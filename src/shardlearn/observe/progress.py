@@ -12,7 +12,7 @@ from threading import Lock
 from time import monotonic
 from typing import IO, Protocol
 
-from shardlearn.core.events import Event, FitFinished, Notice, RoundFinished
+from shardlearn.core.events import Event, FitFinished, Notice, PieceRetried, RoundFinished
 
 from . import stop
 from .memory import Peak
@@ -38,7 +38,10 @@ class Screen(Protocol):
 
 @dataclass(slots=True)
 class Lines:
-    """For files and pipes: a plain line every 10 % or 30 seconds; `every_round`: each round too."""
+    """For files and pipes: a plain line every 10 % or 30 seconds; `every_round`: each round too.
+
+    One for each of the first few pieces that are tried again; then their number stands in the other lines.
+    """
 
     stream: IO[str]
     every_round: bool = False
@@ -46,17 +49,18 @@ class Lines:
     _time: float = -1e9
     _round: int = -1
     _headed: bool = False
+    _told: int = 0  # retries
 
     def draw(self, picture: Picture, now: float, added: int | None, /) -> None:
+        self._tell(picture)
         share = picture.fraction()
         a_round = self.every_round and picture.rounds != self._round
         if not a_round and int(share / LINE_SHARE) <= self._tenth and now < self._time + LINE_SECONDS:
             return
         self._tenth, self._time, self._round = int(share / LINE_SHARE), now, picture.rounds
-        if picture.started and not self._headed:
-            self._headed = True
-            self.say(picture.header())
-        self.say("  ".join([f"{picture.estimator}:", picture.where(), *picture.details(now, added)]))
+        self._head(picture)
+        parts = [*picture.details(now, added), *picture.retries.counted()]
+        self.say("  ".join([f"{picture.estimator}:", picture.where(), *parts]))
 
     def close(self) -> None:
         """Nothing is left on the screen to take away."""
@@ -65,6 +69,18 @@ class Lines:
         """One line."""
         self.stream.write(text + "\n")
         self.stream.flush()
+
+    def _head(self, picture: Picture) -> None:
+        if picture.started and not self._headed:
+            self._headed = True
+            self.say(picture.header())
+
+    def _tell(self, picture: Picture) -> None:
+        first = picture.retries.first
+        for text in first[self._told :]:
+            self._head(picture)
+            self.say(f"{picture.estimator}: {text}")
+        self._told = len(first)
 
 
 @dataclass(slots=True)
@@ -87,7 +103,7 @@ class Progress:
             self._open.say(event.text)
         if isinstance(event, FitFinished | Notice) or now - self.picture.began < self.quiet:
             return
-        if now - self._drawn < FRAME and not isinstance(event, RoundFinished):
+        if now - self._drawn < FRAME and not isinstance(event, RoundFinished | PieceRetried):
             return
         self._drawn = now
         if self._open is None:
@@ -110,8 +126,9 @@ class Progress:
 def summary(report: Report) -> str:
     """One line at the end, with the sentence on the bottleneck."""
     facts = dict(report.lines())
+    trouble = f"; {facts['trouble']}" if "trouble" in facts else ""
     sentence = f". {report.bottleneck}" if report.bottleneck else ""
-    return f"{report.estimator}: {facts.get('status', 'done')}; {facts.get('time', '')}{sentence}."
+    return f"{report.estimator}: {facts.get('status', 'done')}; {facts.get('time', '')}{trouble}{sentence}."
 
 
 def in_main_process() -> bool:

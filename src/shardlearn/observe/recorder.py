@@ -16,6 +16,7 @@ from shardlearn.core.events import Event
 
 from .memory import Peak
 from .report import PHASES, Report
+from .retries import Retries
 
 LIBRARIES = (("numpy", "numpy"), ("scikit-learn", "sklearn"), ("pyarrow", "pyarrow"))
 
@@ -34,6 +35,7 @@ class Recorder:
     _phases: dict[str, float] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
     clock: Callable[[], float] = monotonic
+    _retries: Retries = field(default_factory=Retries)
     _begin: float = field(init=False)
     _end: float | None = None
     _most: int = 0  # bytes planned for a pass
@@ -62,7 +64,7 @@ class Recorder:
                     "figures": {name: float(value) for name, value in figures.items()},
                 }
             case ev.PieceRetried():
-                self._count("retries")
+                self._retries.take(event)
             case ev.AnswerDropped():
                 self._count("late_answers")
             case ev.Sent(down, up):
@@ -111,6 +113,9 @@ class Recorder:
             "memory_limit": self.memory,
             "memory_from": self.memory_from,
             "memory_peak": self.peak.added,
+            "retries": self._retries.attempts,
+            "retried_pieces": self._retries.pieces,
+            "retried_why": dict(self._retries.kinds),
             "seconds": seconds,
             "phases": self._by_phase(seconds),
             "versions": versions(),

@@ -58,6 +58,10 @@ class Report:
         That went to workers in other processes, and that came back, over all passes; data in memory not counted.
     retries, late_answers : int
         Attempts that were started again; answers that came when their piece was answered already.
+    retried_pieces : int
+        Pieces of work that were tried again, each counted once a pass.
+    retried_why : dict of str to int
+        Attempts that were started again, by reason.
     figures : dict of str to float
         What the solver said last, for example its loss.
     versions : dict of str to str
@@ -96,6 +100,8 @@ class Report:
     bytes_down: int = 0
     bytes_up: int = 0
     retries: int = 0
+    retried_pieces: int = 0
+    retried_why: Mapping[str, int] = field(default_factory=dict)
     late_answers: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -237,7 +243,8 @@ class Report:
     def _trouble(self) -> str:
         parts = []
         if self.retries:
-            parts.append(plural(self.retries, "retry", "retries"))
+            reasons = ", ".join(f"{why} {n:,}" for why, n in sorted(self.retried_why.items(), key=lambda of: -of[1]))
+            parts.append(f"{plural(self.retried_pieces, 'piece')} tried again ({reasons})")
         if self.late_answers:
             parts.append(f"{plural(self.late_answers, 'late answer')} dropped")
-        return ", ".join(parts)
+        return "; ".join(parts)
