@@ -120,6 +120,7 @@ def test_no_free_cpus_is_an_error_in_time() -> None:
         crowded.close()
     assert caught.value.found == "0 of the cluster's 3 CPUs are free"
     assert caught.value.needed == "2 x 1 CPUs (workers x threads_per_worker)"
+    assert "`shardlearn doctor`" in caught.value.fix
 
 
 @pytest.mark.usefixtures("ray_cluster")

@@ -330,9 +330,12 @@ class Crew:
             code="SL4015",
             found=found,
             needed=f"{workers} x {self.threads} CPUs (workers x threads_per_worker)",
-            fix="install shardlearn on every node"
-            if unknown
-            else "fewer workers=, or more room: `ray status` shows who has it",
+            fix=(
+                "install shardlearn on every node"
+                if unknown
+                else "fewer workers=, or more room: `ray status` shows who has it"
+            )
+            + "; `shardlearn doctor` looks at every node",
         )
 
 
