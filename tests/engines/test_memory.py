@@ -19,8 +19,9 @@ from shardlearn.core.block import Block
 from shardlearn.core.errors import EngineError, MemoryLimitError
 from shardlearn.core.events import CarryBuilt, Emit, PassPlanned, ignore
 from shardlearn.core.query import Carry, Query
+from shardlearn.engines.machine import trim
 from shardlearn.engines.pool import PoolEngine
-from shardlearn.engines.room import Room
+from shardlearn.engines.room import LARGE, Room
 from shardlearn.engines.threads import ThreadPool
 
 
@@ -213,3 +214,19 @@ def test_caches_give_way_to_passes() -> None:
     assert engine.room.kept < kept
     assert engine.room.reserved + engine.room.kept <= engine.room.limit
     rows.close()
+
+
+def test_what_a_large_pass_took_goes_back_to_the_system() -> None:
+    @dataclass
+    class Needs:
+        need: int
+
+    told: list[str] = []
+    room = Room(trim=lambda: told.append("trimmed"))
+    with room.reserve(lambda free: Needs(LARGE - 1)):
+        pass
+    assert not told
+    with room.reserve(lambda free: Needs(LARGE)):
+        assert not told
+    assert told == ["trimmed"]
+    trim()

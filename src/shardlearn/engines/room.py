@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 
 from shardlearn.core.errors import EngineError, MemoryLimitError
 
+from .machine import trim
+
 
 class Needing(Protocol):
     """A plan that knows how many bytes it needs."""
@@ -20,6 +22,7 @@ class Needing(Protocol):
 
 
 N = TypeVar("N", bound=Needing)
+LARGE = 64_000_000  # bytes of a pass whose memory goes back to the system: it keeps much of what is freed
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Room:
     reserved: int = 0
     kept: int = 0
     evict: Callable[[int], None] = field(default=lambda _: None)  # asks caches to give back so many bytes
+    trim: Callable[[], None] = trim  # gives what is free back to the system
     _changed: Condition = field(default_factory=Condition)
 
     @property
@@ -56,6 +60,8 @@ class Room:
             with self._changed:
                 self.reserved = max(self.reserved - plan.need, 0)  # a forked child starts at 0
                 self._changed.notify_all()
+            if plan.need >= LARGE:
+                self.trim()
 
     def keep(self, nbytes: int) -> bool:
         """Whether a cache may hold so many bytes more; they count from now on."""
