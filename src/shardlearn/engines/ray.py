@@ -246,7 +246,7 @@ class Crew:
         if isinstance(said, bytes):
             try:
                 said = pickle.loads(said)  # noqa: S301 - from a worker of ours
-            except Exception as failed:
+            except Exception as failed:  # told to the driver as the attempt's error, which ends the fit
                 said, error = None, failed
         with self._changed:
             if mail.slot is not None and mail.slot.actor is mail.actor:

@@ -20,7 +20,7 @@ def found(address: str) -> dict[str, str]:
 
     try:
         at = services.canonicalize_bootstrap_address(address)
-    except Exception as error:
+    except Exception as error:  # Ray has no type for "there is no cluster"; its words go on
         return {"state": "none", "why": str(error)}
     if at is None:
         return {"state": "none"}
@@ -55,7 +55,7 @@ def asked(at: str) -> dict[str, str]:
         if not raylet.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
             return {"state": "no token"}
         return {"state": "accepted" if answers("token") else "refused"}
-    except Exception as error:
+    except Exception as error:  # of whatever type: its words are the answer
         return {"state": "unreachable", "why": str(error)}
 
 
