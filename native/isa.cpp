@@ -5,6 +5,8 @@
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
+#include "kernels/nearest.hpp"
+#include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
 
@@ -45,6 +47,10 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::philox,
     isa::pack<double>,
     isa::pack<float>,
+    isa::panel_floats,
+    isa::pack_points,
+    isa::nearest,
+    isa::nearest_rows,
     isa::peak_flops,
     isa::peak_read,
 };

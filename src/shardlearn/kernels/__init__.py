@@ -33,6 +33,7 @@ from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_ra
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
+from shardlearn.kernels.points import Nearest, Neighbors, Points, nearest, nearest_rows
 from shardlearn.kernels.rows import (
     LOGISTIC,
     MULTINOMIAL,
@@ -60,6 +61,9 @@ __all__ = [
     "GlmSums",
     "GramSums",
     "Moments",
+    "Nearest",
+    "Neighbors",
+    "Points",
     "add_upper",
     "all_finite",
     "axpy",
@@ -81,6 +85,8 @@ __all__ = [
     "log1p",
     "matmul",
     "moments",
+    "nearest",
+    "nearest_rows",
     "philox",
     "pivoted_cholesky",
     "row_products",
