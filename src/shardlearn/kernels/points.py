@@ -31,10 +31,10 @@ class Points:
 
     @classmethod
     def of(cls, values: Floats, pivot: Floats | None = None) -> Points:
-        """By default the pivot is the median point, a feature each: what lies far away does not move it."""
+        """By default the pivot is a median of each feature: a point far away does not move it."""
         k, p = values.shape
         if pivot is None:
-            pivot = np.median(values, axis=0) if k else np.zeros(p)
+            pivot = np.partition(values, k // 2, axis=0)[k // 2] if k else np.zeros(p)
         panels, norm, half = np.empty(_native.panel_floats(k, p), np.float32), np.empty(k), np.empty(k)
         return cls(values, pivot, panels, norm, half, _native.pack_points(values, pivot, panels, norm, half))
 
