@@ -1,5 +1,6 @@
 // The kernels of one instruction set: compiled once for each, with SHARDLEARN_ISA its name and SHARDLEARN_WIDTH its lanes.
 #include "kernels/cholesky.hpp"
+#include "kernels/clusters.hpp"
 #include "kernels/columns.hpp"
 #include "kernels/eigen.hpp"
 #include "kernels/glm.hpp"
@@ -51,6 +52,11 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::pack_points,
     isa::nearest,
     isa::nearest_rows,
+    isa::cluster_sums,
+    isa::double_sum,
+    isa::nearest_sparse,
+    isa::sparse_squares,
+    isa::dense_squares,
     isa::peak_flops,
     isa::peak_read,
 };

@@ -67,6 +67,23 @@ struct Found {            // of each point the k nearest rows, by distance, then
     std::int64_t k;
 };
 
+struct Across {           // points as sparse rows are compared with them
+    const double* values; // (p, k)
+    const double* half;   // (k,) 1/2 |c|^2
+    std::int64_t k;
+};
+
+struct Moves {                  // rows that go from one cluster to another
+    const std::int32_t* label;  // (n,)
+    const std::int32_t* before; // (n,), -1 for none; null: all of them
+    const std::int64_t* weight; // (n,), or null for ones
+};
+
+struct Fixed {             // fixed point: a value times `factor` is the first limb, what is left times 2^room the next
+    const double* factor;  // (p,) powers of two
+    std::int64_t room, limbs;
+};
+
 struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
 };
@@ -130,6 +147,12 @@ struct Table {
                           double* norm, double* half);
     std::int64_t (*nearest)(const Rows&, const Points&, std::int32_t* labels, double* squares);
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
+    std::int64_t (*cluster_sums)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* sums,
+                                 std::int64_t* weight);
+    void (*double_sum)(const double* values, const double* weight, std::int64_t n, double* high, double* low);
+    void (*nearest_sparse)(const Rows&, const Across&, std::int32_t* labels, double* squares);
+    void (*sparse_squares)(const Rows&, const Across&, double* out);
+    void (*dense_squares)(const Rows&, const double* points, std::int64_t k, double* out);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

@@ -28,10 +28,11 @@ _WHERE = {
     "SourceChangedError": "core.errors",
     "Interrupted": "core.errors",
 }
-_ROOMS = {"linear_model"}
+_ROOMS = {"cluster", "linear_model"}
 __all__ = ["__version__", *sorted(_WHERE), *sorted(_ROOMS)]
 
 if TYPE_CHECKING:
+    from . import cluster as cluster
     from . import linear_model as linear_model
     from .core.errors import EngineError as EngineError
     from .core.errors import InputError as InputError

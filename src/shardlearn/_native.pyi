@@ -231,6 +231,48 @@ def nearest_rows(
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
     found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> None: ...
+def cluster_sums(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    label: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    before: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    weight: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    room: int,
+    sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def double_sum(
+    values: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+) -> tuple[float, float]: ...
+def nearest_sparse(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")] | None,
+) -> None: ...
+def sparse_squares(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def dense_squares(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 
 class CsvScanner:
     """One pass over a CSV: row offsets, and what each column holds"""

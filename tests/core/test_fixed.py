@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from shardlearn.core.fixed import limbs, scale, total
+from shardlearn.core.fixed import limbs, means, scale, total, unit
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
@@ -30,3 +30,24 @@ def test_columns_of_zeros() -> None:
     unit = scale(np.array([0.0]), 10)
     assert unit.exponent.tolist() == [0]
     assert total(limbs(np.zeros((4, 1)), unit).sum(axis=1), unit).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("itemsize", "count", "parts", "room"), [(4, 1 << 30, 1, 32), (8, 1 << 20, 2, 42), (8, 7, 2, 51)]
+)
+def test_limbs_hold_what_data_have(itemsize: int, count: int, parts: int, room: int) -> None:
+    made = scale(np.array([5.0]), count, itemsize=itemsize)
+    assert (made.limbs, made.room) == (parts, room)
+    assert unit(made)[0] == 8.0 * 2.0 ** (-room * parts)
+    values = np.random.default_rng(1).uniform(-5.0, 5.0, (100, 1))
+    terms = limbs(values, made)
+    assert np.abs(terms).max() <= 1 << room
+    np.testing.assert_allclose(total(terms, made), values, rtol=0, atol=unit(made)[0] / 2 + 1e-15)
+
+
+def test_the_mean_of_equal_values_is_the_value() -> None:
+    values = np.random.default_rng(2).normal(size=(500, 3)) * np.array([1e-6, 1.0, 1e9])
+    made, counts = scale(np.abs(values).max(axis=0), 1 << 20), np.arange(1, 501)
+    np.testing.assert_array_equal(means(limbs(values, made) * counts[:, None], counts, made), values)
+    plain = total(limbs(values, made) * counts[:, None], made) / counts[:, None]
+    assert (plain != values).any()

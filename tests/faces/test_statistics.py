@@ -16,7 +16,6 @@ from sklearn.metrics import accuracy_score, r2_score
 from shardlearn import InputError
 from shardlearn.core.block import Block
 from shardlearn.core.tree import Counter, Tree
-from shardlearn.faces.beside import Beside
 from shardlearn.faces.labels import (
     LABELS as LABELS_STATISTIC,
 )
@@ -32,6 +31,7 @@ from shardlearn.faces.labels import (
 from shardlearn.faces.scores import Accuracy, Explained, r2, share
 from shardlearn.linear_model._outputs import Labels as Choice
 from shardlearn.linear_model._outputs import Linear, Values
+from shardlearn.statistics.beside import Beside
 from shardlearn.statistics.labels import Labels
 
 rng = np.random.default_rng(0)

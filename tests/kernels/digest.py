@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from shardlearn import kernels
+from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, Floats, Matrix
 from shardlearn.data.packing import packer
 
@@ -173,6 +174,24 @@ def add_points(hashes: Hashes) -> None:
             hashes.add("nearest", *kernels.nearest(rows, points, squares=True))
 
 
+def add_clusters(hashes: Hashes) -> None:
+    for n, p, k in ((0, 3, 2), (1, 1, 1), (700, 17, 5), (300, 400, 9)):
+        for number, kind in enumerate(KINDS):
+            rng = np.random.default_rng([6, n, p, number])
+            X = matrix(rng, kind, n, p)
+            scale = fixed.scale(np.full(p, 64.0), 1 << 20, itemsize=X.dtype.itemsize)
+            label, before = (rng.integers(low, k, n).astype(np.int32) for low in (0, -1))
+            for weight in (None, rng.integers(0, 9, n)):
+                sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+                changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
+                hashes.add("cluster_sums", changed, sums, weights)
+            found = kernels.nearest_center(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)), squares=True)
+            hashes.add("nearest_center", *found)
+            hashes.add(
+                "double_sum", *kernels.double_sum(numbers(rng, n)), *kernels.double_sum(found.square, found.square)
+            )
+
+
 def digest() -> dict[str, str]:
     hashes = Hashes()
     add_packing(hashes)
@@ -180,6 +199,7 @@ def digest() -> dict[str, str]:
     add_algebra(hashes)
     add_integers(hashes)
     add_points(hashes)
+    add_clusters(hashes)
     for rng, X, pivot in blocks():
         add_rows(hashes, rng, X, pivot)
         add_sums(hashes, rng, X, pivot)

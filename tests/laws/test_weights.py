@@ -32,7 +32,8 @@ def test_weights_are_counts_of_rows(name, seed, n, drawn):
     statistic, block = SUBJECTS[name].case(seed, n)
     counts = np.random.default_rng(drawn).integers(0, 3, n)
     where = np.repeat(np.arange(n), counts)
-    repeated = Block(take_rows(block.X, where), None if block.y is None else block.y[where], None, 0)
+    extra = {name: column[where] for name, column in block.extra.items()}
+    repeated = Block(take_rows(block.X, where), None if block.y is None else block.y[where], None, 0, extra=extra)
     one = statistic.of(replace(block, weight=counts.astype(np.float64)))
     two = statistic.of(repeated)
     if name not in FLOATS:

@@ -142,7 +142,8 @@ def repeated(block, times):
         X = concat_rows([block.slice(i, i + 1).X for i in where]) if len(where) else block.slice(0, 0).X
     else:
         X = np.ascontiguousarray(X[where])
-    return Block(X, None if block.y is None else block.y[where], None, 0)
+    extra = {name: column[where] for name, column in block.extra.items()}
+    return Block(X, None if block.y is None else block.y[where], None, 0, extra=extra)
 
 
 @pytest.mark.parametrize("name", WEIGHTED)

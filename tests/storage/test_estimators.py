@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 import shardlearn
+from shardlearn.cluster import KMeans
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from shardlearn.storage import model
 
@@ -30,6 +31,8 @@ MODELS = {
     "logistic, words in a frame": LogisticRegression().fit(FRAME, pd.Series(WORDS, dtype=object)),
     "logistic, bool": LogisticRegression(C=np.inf).fit(sp.csr_array(X), Y > 0),
     "logistic, classes": LogisticRegression(tol=1e-6).fit(X, CLASSES),
+    "k-means": KMeans(5, random_state=0).fit(FRAME),
+    "k-means, array": KMeans(init=X[:8].astype(np.float32)).fit(X.astype(np.float32)),
 }
 METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -47,7 +50,7 @@ def test_there_and_back(name, tmp_path):
             one, two = getattr(fitted, method)(features), getattr(back, method)(features)
             assert one.dtype == two.dtype
             assert np.array_equal(one, two)
-    assert {n for n in vars(fitted) if n.endswith("_")} - set(vars(back)) <= {"report_", "singular_"}
+    assert {n for n in vars(fitted) if n.endswith("_")} - set(vars(back)) <= {"report_", "singular_", "labels_"}
     assert repr(back).startswith(type(back).__name__)
 
 
@@ -91,6 +94,19 @@ def test_attributes_that_do_not_fit_together_are_refused(name, tmp_path):
     back.coef_ = back.coef_[..., :-1]
     shardlearn.save(back, tmp_path / "n")
     with pytest.raises(shardlearn.StorageError, match="coef_"):
+        shardlearn.load(tmp_path / "n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cluster_centers_", X[:5, :3]), ("cluster_centers_", X[:0]), ("inertia_", "much"), ("n_features_in_", 0)],
+)
+def test_clusters_that_do_not_fit_together_are_refused(name, value, tmp_path):
+    shardlearn.save(MODELS["k-means"], tmp_path / "m")
+    back = shardlearn.load(tmp_path / "m")
+    setattr(back, name, value)
+    shardlearn.save(back, tmp_path / "n")
+    with pytest.raises(shardlearn.StorageError, match=name):
         shardlearn.load(tmp_path / "n")
 
 

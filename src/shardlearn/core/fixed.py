@@ -1,7 +1,9 @@
 """Sums in fixed point: integers, so the same bits in any order of adding.
 
-With max |v| known exactly, choose e with max|v| * 2**e <= 2**(62 - ceil(log2 n)) and add rint(v * 2**e) as int64:
-no sum of n terms overflows. One limb keeps each term to 2**-(e+1); the second keeps the remainder, for float64 data.
+A value v with |v| < 2**top is taken apart at 2**room a time: rint(v * 2**(room - top)) is the first limb, what rounding
+leaves the next, each at most 2**room in size. With count * 2**room <= 2**62 no sum of `count` terms overflows; they may
+be repeated by whole weights, which `count` is then the sum of. Room for 51 bits is all that is used: then adding
+3 * 2**51 to a float64 rounds it to a whole number.
 """
 
 from __future__ import annotations
@@ -10,38 +12,58 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matrix import Floats, Ints
+from .matrix import Array, Floats, Ints
+
+MOST_ROOM = 51
+LARGEST = 1000  # exponent: beyond, powers of two are no float64
+ENOUGH = {4: 32, 8: 64}  # bits that all limbs hold together, by the size of the data's items
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Powers of two, a column each, for sums of at most `count` terms."""
+    """Powers of two, a column each, and how many limbs of how many bits."""
 
     exponent: Ints  # (p,)
-    count: int
+    room: int
+    limbs: int
 
 
-def scale(largest: Floats, count: int) -> Scale:
-    """The scale for columns whose largest absolute values are given (an exact maximum)."""
+def scale(largest: Floats, count: int, limbs: int | None = None, itemsize: int = 8) -> Scale:
+    """For columns whose largest absolute values are given (an exact maximum), and sums of at most `count` terms."""
     _, exponent = np.frexp(largest)  # largest < 2**exponent
-    room = 62 - max(count - 1, 0).bit_length()
-    return Scale(np.where(largest > 0, room - exponent.astype(np.int64), 0), count)
+    room = min(62 - max(count - 1, 0).bit_length(), MOST_ROOM)
+    up = np.minimum(room - exponent.astype(np.int64), LARGEST)
+    return Scale(np.where(largest > 0, up, 0), room, -(-ENOUGH[itemsize] // room) if limbs is None else limbs)
 
 
-def limbs(values: Floats, scale: Scale) -> Ints:
-    """(n, p) floats as (2, n, p) integers: the value is (high + low * 2**-room) / 2**exponent, to half a low unit."""
-    scaled = np.ldexp(values, scale.exponent)
-    high = np.rint(scaled)
-    low = np.rint(np.ldexp(scaled - high, _low_bits(scale)))
-    return np.stack([high, low]).astype(np.int64)
+def limbs(values: Array, scale: Scale) -> Ints:
+    """(n, p) floats as (limbs, n, p) integers, the first ones worth most."""
+    rest, out = np.ldexp(values.astype(np.float64), scale.exponent), []
+    for _ in range(scale.limbs):
+        whole = np.rint(rest)
+        out.append(whole)
+        rest = np.ldexp(rest - whole, scale.room)
+    return np.stack(out).astype(np.int64)
 
 
 def total(limbs_: Ints, scale: Scale) -> Floats:
-    """(2, ...) sums of limbs as float64, rounded once from each limb."""
-    low = np.ldexp(limbs_[1].astype(np.float64), -_low_bits(scale))
-    out: Floats = np.ldexp(limbs_[0].astype(np.float64) + low, -scale.exponent)
+    """(limbs, ...) sums of limbs as float64, the least ones first."""
+    out = np.zeros(limbs_.shape[1:])
+    for limb in limbs_[::-1]:
+        out = limb.astype(np.float64) + np.ldexp(out, -scale.room)
+    back: Floats = np.ldexp(out, -scale.exponent)
+    return back
+
+
+def unit(scale: Scale) -> Floats:
+    """(p,) what one is worth in the last limb: values are kept to half of it."""
+    out: Floats = np.ldexp(1.0, -scale.exponent - (scale.limbs - 1) * scale.room)
     return out
 
 
-def _low_bits(scale: Scale) -> int:
-    return 62 - max(scale.count - 1, 0).bit_length()
+def means(limbs_: Ints, counts: Ints, scale: Scale) -> Floats:
+    """(k, p) sums (limbs, k, p) over counts (k,) above zero, to the last bit: the mean of equal values is the value."""
+    first = total(limbs_, scale) / counts[:, None]
+    rest = limbs_ - limbs(first, scale) * counts[:, None]
+    out: Floats = first + total(rest, scale) / counts[:, None]
+    return out

@@ -22,10 +22,35 @@ if TYPE_CHECKING:
     class RegressorMixin:
         """Tags of a regressor."""
 
+    class ClusterMixin:
+        """Tags of a clusterer."""
+
+    class TransformerMixin:
+        """Tags of a transformer, `set_output`."""
+
+    class ClassNamePrefixFeaturesOutMixin:
+        """Names of what `transform` answers: the class's name and a number."""
+
     class MultiOutputMixin:
         """Tags of an estimator with several targets."""
 
 else:
-    from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+    from sklearn.base import (
+        BaseEstimator,
+        ClassifierMixin,
+        ClassNamePrefixFeaturesOutMixin,
+        ClusterMixin,
+        MultiOutputMixin,
+        RegressorMixin,
+        TransformerMixin,
+    )
 
-__all__ = ["BaseEstimator", "ClassifierMixin", "MultiOutputMixin", "RegressorMixin"]
+__all__ = [
+    "BaseEstimator",
+    "ClassNamePrefixFeaturesOutMixin",
+    "ClassifierMixin",
+    "ClusterMixin",
+    "MultiOutputMixin",
+    "RegressorMixin",
+    "TransformerMixin",
+]

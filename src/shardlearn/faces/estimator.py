@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .bases import BaseEstimator
 from .session import is_fitted_name, set_attributes
 
-NOT_STORED = {"report_", "singular_"}  # what varies from run to run, or from machine to machine
+NOT_STORED = {"report_", "singular_", "labels_"}  # what varies from run to run or machine to machine, or is of the rows
 
 
 class Face(BaseEstimator):

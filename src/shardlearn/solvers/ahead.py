@@ -16,8 +16,10 @@ from shardlearn.statistics.gram import Gram
 from shardlearn.statistics.moments import Moments
 
 from .gram_least_squares import GramLeastSquares
+from .kmeans import KMeans, passes
 from .preconditioned_lbfgs import PreconditionedLbfgs, sharpens
 from .problem import RUNS
+from .together import Joint, Together
 
 MOST = 3  # questions about moments at the beginning: of the first block, of all rows
 
@@ -35,6 +37,10 @@ def ahead(solver: AnySolver, problem: Any, empty: Block) -> Iterator[Query[Any]]
 
 def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
     """Questions that it may come to, where answers or what it holds beside them are large."""
+    if isinstance(solver, Together):
+        for query in later(solver.solver, problem[0]):
+            yield replace(query, measure=Joint(dict.fromkeys(range(len(problem)), query.measure)))
+        return
     p = problem.shape.features
     if isinstance(solver, PreconditionedLbfgs):
         q = problem.outputs * (p + 1)
@@ -42,6 +48,8 @@ def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
         if sharpens(problem):
             at = np.zeros((problem.outputs, p)), np.zeros(problem.outputs)
             yield Query(Curvature(problem.loss, *at), runs=RUNS, beside=2 * 8 * q * q)
+    if isinstance(solver, KMeans):
+        yield from passes(solver, problem)
     if isinstance(solver, GramLeastSquares):
         square, systems = 8 * p * p, problem.targets if problem.positive else len(np.unique(problem.alpha))
         yield Query(Moments(p), beside=(systems + 5) * square)  # normal equations, and what they are made from

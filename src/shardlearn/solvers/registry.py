@@ -16,10 +16,13 @@ from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.multinomial import Multinomial
 
+from .clusters import Clusters
 from .gradient_descent import GradientDescent
 from .gram_least_squares import GramLeastSquares
 from .iterative_least_squares import IterativeLeastSquares
+from .kmeans import KMeans
 from .lbfgs import Lbfgs
+from .lloyd import Lloyd
 from .newton_cholesky import NewtonCholesky
 from .preconditioned_lbfgs import PreconditionedLbfgs
 from .problem import Glm, LeastSquares, Shape
@@ -32,7 +35,7 @@ class Example:
     """A solver, its problem, and the rows that it is to be asked about, cut on `problem.shape.grid`."""
 
     solver: AnySolver
-    problem: Glm | LeastSquares
+    problem: Glm | LeastSquares | Clusters
     rows: Block
 
 
@@ -133,6 +136,28 @@ def _small_directions() -> Example:
     return Example(GramLeastSquares(cut=2.0**-14), LeastSquares(SHAPE, np.zeros(2)), Block(X, y, None, 0))
 
 
+def _clouds(k: int) -> Floats:
+    """Rows around k points, some of them far from zero, some twice."""
+    spots = np.rint(4.0 * _drawn(30, (k, FEATURES))) + 5.0
+    X = spots[np.arange(ROWS) % k] + _drawn(0, (ROWS, FEATURES))
+    X[10:20] = X[0]
+    return X
+
+
+def _clusters(
+    solver: AnySolver, k: int, *, weighted: bool = False, single: bool = False, start: bool = False
+) -> Example:
+    X = _clouds(k).astype(np.float32 if single else np.float64)
+    at = np.repeat(X[:1].astype(np.float64), k, axis=0) if start else None  # all but one of them without rows
+    problem = Clusters(SHAPE, k, single, weighted, seed=3, start=at)
+    return Example(solver, problem, Block(X, None, _weights() if weighted else None, 0))
+
+
+def _sparse_clusters(solver: AnySolver) -> Example:
+    X = np.where(np.abs(_clouds(6)) < 5.0, 0.0, _clouds(6))
+    return Example(solver, Clusters(replace(SHAPE, sparse=True), 6, seed=5), Block(_csr(X), None, None, 0))
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -155,5 +180,13 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "gram least squares, sparse": lambda: _sparse_numbers(GramLeastSquares()),
         "iterative least squares": lambda: _numbers(IterativeLeastSquares(1e-6, 500), (0.5, 1.0)),
         "iterative least squares, sparse": lambda: _sparse_numbers(IterativeLeastSquares(1e-10, 500)),
+        "k-means": lambda: _clusters(KMeans(Lloyd(0.0)), 12),
+        "k-means, float32, weights": lambda: _clusters(
+            KMeans(Lloyd(1e-6, labels=True)), 12, weighted=True, single=True
+        ),
+        "k-means, one by one": lambda: _clusters(KMeans(Lloyd(), "k-means++"), 9),
+        "k-means, random rows": lambda: _clusters(KMeans(Lloyd(), "random"), 9),
+        "k-means, empty clusters": lambda: _clusters(KMeans(Lloyd(labels=True)), 9, start=True),
+        "k-means, sparse": lambda: _sparse_clusters(KMeans(Lloyd())),
     }
 )

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from shardlearn import kernels
+from shardlearn.core import fixed
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Array, Csr, Floats, Matrix
 from shardlearn.core.rng import Purpose, philox, uniform
@@ -19,6 +21,7 @@ from shardlearn.losses.poisson import Poisson
 from shardlearn.losses.squared import Squared
 
 from .class_weights import ClassWeights
+from .clusters import ClusterSums, Farthest, Inertia
 from .column_range import ColumnRange
 from .curvature import Curvature
 from .gradient import GradSums
@@ -27,6 +30,7 @@ from .labels import Labels
 from .moments import Moments
 from .products import Products
 from .sample_rows import SampleRows
+from .seeding import Drawn, Extent, Masses, Potentials
 from .survey import Survey
 
 WIDTHS = (1, 3, 17)
@@ -196,6 +200,52 @@ def _survey(seed: int, n: int) -> Case:
     return Case(Survey(Files(width(seed))), whole)
 
 
+def _centers(seed: int, k: int) -> kernels.Centers:
+    return kernels.centers_of(numbers(seed, 32, (k, width(seed))), is_sparse(seed))
+
+
+def _labelled(seed: int, n: int, k: int) -> Block:
+    """Rows with labels now and before, some of which have none before."""
+    label, before = codes(seed, n, k).astype(np.int32), (np.floor((k + 1) * draws(seed, 34, n)) - 1.0).astype(np.int32)
+    return block(seed, n, None).with_extra("labels", {"label": label, "before": before})
+
+
+def _near(seed: int, n: int, k: int) -> Block:
+    """Rows with the nearest of k candidates, and the distance."""
+    square = np.floor(8.0 * draws(seed, 36, n)) * draws(seed, 38, n)
+    return block(seed, n, None).with_extra("near", {"candidate": codes(seed, n, k).astype(np.int32), "square": square})
+
+
+def _cluster_sums(seed: int, n: int) -> Case:
+    itemsize = 4 if seed % 4 == 1 else 8
+    scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14, itemsize=itemsize)
+    return Case(ClusterSums(5, width(seed), scale, 1 + seed % 3), _labelled(seed, n, 5))
+
+
+def _farthest(seed: int, n: int) -> Case:
+    return Case(Farthest(_centers(seed, 3), width(seed), 4), block(seed, n, None))
+
+
+def _inertia(seed: int, n: int) -> Case:
+    return Case(Inertia(_centers(seed, 3)), block(seed, n, None))
+
+
+def _extent(seed: int, n: int) -> Case:
+    return Case(Extent(width(seed)), block(seed, n, None))
+
+
+def _drawn_rows(seed: int, n: int) -> Case:
+    return Case(Drawn(width(seed), 6, seed, 1, near=seed % 5 > 0), _near(seed, n, 3))
+
+
+def _masses(seed: int, n: int) -> Case:
+    return Case(Masses(4, 1 + seed % 3), _near(seed, n, 4))
+
+
+def _potentials(seed: int, n: int) -> Case:
+    return Case(Potentials((_centers(seed, 1), _centers(seed + 12, 1))), _near(seed, n, 4))
+
+
 STATISTICS: Mapping[str, Row] = MappingProxyType(
     {
         "gradient, squared": Row(_squared),
@@ -213,6 +263,13 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "class weights": Row(_class_weights),
         "labels": Row(_labels, weighted=False),
         "column range": Row(_column_range, weighted=False),
+        "sums of clusters": Row(_cluster_sums),
+        "farthest rows": Row(_farthest, weighted=False),
+        "inertia": Row(_inertia),
+        "spans": Row(_extent, weighted=False),
+        "drawn rows": Row(_drawn_rows, weighted=False),
+        "masses": Row(_masses),
+        "potentials": Row(_potentials),
         "survey": Row(_survey, weighted=False),
     }
 )

@@ -72,7 +72,21 @@ def _floats(value: object) -> TypeGuard[Array]:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def _clusters(fitted: Fitted) -> str | None:
+    """cluster_centers_ (k, p), inertia_ a number or nothing."""
+    p, centers = fitted.get("n_features_in_"), fitted.get("cluster_centers_")
+    if not isinstance(p, int) or isinstance(p, bool) or p < 1:
+        return "n_features_in_"
+    if not _floats(centers) or centers.ndim != 2 or centers.shape[0] < 1 or centers.shape[1] != p:
+        return "cluster_centers_"
+    if not isinstance(fitted.get("inertia_", 0.0), float | np.floating):
+        return "inertia_"
+    names = fitted.get("feature_names_in_")
+    return "feature_names_in_" if names is not None and names.shape != (p,) else None
+
+
 CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
+    "KMeans": _clusters,
     "LinearRegression": _linear,
     "LogisticRegression": _classifier,
     "Ridge": _linear,

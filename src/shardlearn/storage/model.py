@@ -29,6 +29,7 @@ FILES = {"model.json", "model.safetensors", "data.json"}
 
 # The only classes that a file may name.
 ESTIMATORS = {
+    "KMeans": "shardlearn.cluster:KMeans",
     "LinearRegression": "shardlearn.linear_model:LinearRegression",
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
     "Ridge": "shardlearn.linear_model:Ridge",

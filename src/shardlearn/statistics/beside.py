@@ -1,9 +1,9 @@
-"""Several exact statistics on one pass."""
+"""Several statistics of the same rows on one pass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from shardlearn.core.block import Block
 from shardlearn.core.statistic import Statistic, is_running
@@ -13,10 +13,13 @@ Answers = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """Each answers for itself; all of them are exact, so the pass may walk in any order."""
+    """Each answers for itself; where all of them are exact, the pass may walk in any order."""
 
     parts: tuple[Statistic[Any], ...]
-    exact: ClassVar[bool] = True
+
+    @property
+    def exact(self) -> bool:
+        return all(part.exact for part in self.parts)
 
     def of(self, block: Block, /) -> Answers:
         return tuple(part.of(block) for part in self.parts)

@@ -1,0 +1,146 @@
+// What k-means asks of rows: the sums of clusters in fixed point, sums of scalars, and the nearest centre of sparse rows.
+#pragma once
+#include "csr.hpp"
+#include "losses.hpp"
+#include "tile.hpp"
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+constexpr double SHIFT = 0x1.8p52;  // adding it rounds |x| <= 2^51 to a whole number, in the low bits of the sum
+
+SL_INLINE i64 bits_of(double x) {
+    i64 out;
+    __builtin_memcpy(&out, &x, 8);
+    return out;
+}
+
+// The next whole number in each rest, times q; the rest goes on, 2^room times as large. The loop has one form, so that it
+// is done in vectors: what is exact has the same bits in any order.
+SL_INLINE void next_limb(double* rest, i64 n, double up, i64 q, i64* limb) {
+    for (i64 t = 0; t < n; ++t) {
+        double shifted = rest[t] + SHIFT;
+        limb[t] = q * (bits_of(shifted) - bits_of(SHIFT));
+        rest[t] = (rest[t] - (shifted - SHIFT)) * up;
+    }
+}
+
+template <class T>
+SL_INLINE i64 scaled_row(const Dense<T, false>& x, i64 i, const double* factor, double* rest) {
+    for (i64 t = 0; t < x.p; ++t) rest[t] = static_cast<double>(x.x[i * x.p + t]) * factor[t];
+    return x.p;
+}
+template <class T>
+SL_INLINE i64 scaled_row(const Sparse<T>& x, i64 i, const double* factor, double* rest) {
+    i64 from = x.indptr[i], n = x.indptr[i + 1] - from;
+    for (i64 t = 0; t < n; ++t) rest[t] = static_cast<double>(x.data[from + t]) * factor[x.indices[from + t]];
+    return n;
+}
+
+template <class T>
+SL_INLINE void add_limb(const Dense<T, false>&, i64, const i64* limb, i64 n, i64 sign, i64* sum) {
+    for (i64 t = 0; t < n; ++t) sum[t] += sign * limb[t];
+}
+template <class T>
+SL_INLINE void add_limb(const Sparse<T>& x, i64 i, const i64* limb, i64 n, i64 sign, i64* sum) {
+    const std::int32_t* at = x.indices + x.indptr[i];
+    for (i64 t = 0; t < n; ++t) sum[at[t]] += sign * limb[t];
+}
+
+template <class X>
+inline i64 moved_rows(const X& x, i64 n, const Moves& m, const Fixed& f, i64 k, i64* sums, i64* weight) {
+    i64 changed = 0, p = x.p;
+    double up = static_cast<double>(i64{1} << f.room), *rest = scratch(0, p);
+    i64* limb = reinterpret_cast<i64*>(scratch(1, p));
+    for (i64 i = 0; i < n; ++i) {
+        i64 q = m.weight ? m.weight[i] : 1, to = m.label[i], from = m.before ? m.before[i] : -1;
+        if (to == from || q == 0) continue;
+        changed += q;
+        weight[to] += q;
+        if (from >= 0) weight[from] -= q;
+        i64 count = scaled_row(x, i, f.factor, rest);
+        for (i64 l = 0; l < f.limbs; ++l) {
+            next_limb(rest, count, up, q, limb);
+            add_limb(x, i, limb, count, 1, sums + (l * k + to) * p);
+            if (from >= 0) add_limb(x, i, limb, count, -1, sums + (l * k + from) * p);
+        }
+    }
+    return changed;
+}
+
+// Rows whose label is another than before go from the one cluster to the other; -1 before is none. Returns their weight.
+inline i64 cluster_sums(const Rows& x, const Moves& m, const Fixed& f, i64 k, i64* sums, i64* weight) {
+    i64 changed = 0;
+    auto all = [&](auto rows) { changed = moved_rows(rows, x.n, m, f, k, sums, weight); };
+    if (x.indptr)
+        with_sparse(x, all);
+    else if (x.single)
+        all(Dense<float, false>{static_cast<const float*>(x.data), nullptr, x.p});
+    else
+        all(Dense<double, false>{static_cast<const double*>(x.data), nullptr, x.p});
+    return changed;
+}
+
+// The sum of values times weights in twice the precision, in 16 lanes: high + low.
+inline void double_sum(const double* values, const double* weight, i64 n, double* high, double* low) {
+    LaneSum sum = {};
+    double part[TILE];
+    for (i64 i = 0; i < n; i += TILE) {
+        i64 rows = least<i64>(TILE, n - i);
+        for (i64 r = 0; r < rows; ++r) part[r] = weight ? values[i + r] * weight[i + r] : values[i + r];
+        sum.add(part, rows);
+    }
+    sum.total(*high, *low);
+}
+
+// score = 1/2 |c|^2 - x . c, one chain over the stored values in their order; the square is |x|^2 + 2 score, rounded once,
+// or zero. Squares are compared, so that who has met some of the points before comes to the same one.
+template <class T>
+SL_INLINE void squares_of(const Sparse<T>& x, i64 i, const Across& c, double* out) {
+    double own = 0.0;
+    for (i64 j = 0; j < c.k; ++j) out[j] = c.half[j];
+    for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) {
+        double v = static_cast<double>(x.data[t]);
+        const double* line = c.values + x.indices[t] * c.k;
+        own = fma(v, v, own);
+        for (i64 j = 0; j < c.k; ++j) out[j] = fnma(v, line[j], out[j]);
+    }
+    for (i64 j = 0; j < c.k; ++j) {
+        double square = fma(2.0, out[j], own);
+        out[j] = square < 0.0 ? 0.0 : square;
+    }
+}
+
+template <class T>
+inline void nearest_of(const Sparse<T>& x, i64 n, const Across& c, std::int32_t* labels, double* squares) {
+    double* square = scratch(0, c.k);
+    for (i64 i = 0; i < n; ++i) {
+        squares_of(x, i, c, square);
+        i64 best = 0;
+        for (i64 j = 1; j < c.k; ++j)
+            if (square[j] < square[best]) best = j;
+        labels[i] = static_cast<std::int32_t>(best);
+        if (squares) squares[i] = square[best];
+    }
+}
+
+inline void nearest_sparse(const Rows& x, const Across& c, std::int32_t* labels, double* squares) {
+    with_sparse(x, [&](auto rows) { nearest_of(rows, x.n, c, labels, squares); });
+}
+
+// The squared distance of each row to each point: (n, k).
+inline void sparse_squares(const Rows& x, const Across& c, double* out) {
+    with_sparse(x, [&](auto rows) {
+        for (i64 i = 0; i < x.n; ++i) squares_of(rows, i, c, out + i * c.k);
+    });
+}
+template <class T>
+inline void squares_to(const Rows& x, const double* points, i64 k, double* out) {
+    squared_pairs<T>(
+        x.n * k, x.p, [&](i64 i) { return static_cast<const T*>(x.data) + i / k * x.p; },
+        [&](i64 i) { return points + i % k * x.p; }, out);
+}
+inline void dense_squares(const Rows& x, const double* points, i64 k, double* out) {
+    x.single ? squares_to<float>(x, points, k, out) : squares_to<double>(x, points, k, out);
+}
+
+}  // namespace shardlearn::SHARDLEARN_ISA

@@ -1,0 +1,23 @@
+"""Clustering: k-means."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Loaded when first used, so that the names alone cost nothing: scikit-learn takes a second to import.
+_WHERE = {"KMeans": "_kmeans"}
+__all__ = ["KMeans"]
+
+if TYPE_CHECKING:
+    from ._kmeans import KMeans as KMeans
+
+
+def __getattr__(name: str) -> object:
+    if name in _WHERE:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

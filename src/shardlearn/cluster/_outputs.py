@@ -1,0 +1,90 @@
+"""What centres answer for a row: the nearest of them, and the distances to all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Array, Csr, Floats
+from shardlearn.faces.clean import Clean
+from shardlearn.statistics.double import Double
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Centers:
+    """Centres, ready for rows of either kind; the same bits for a row alone and among others."""
+
+    dense: kernels.Centers
+    sparse: kernels.Centers
+
+    @classmethod
+    def of(cls, values: Array) -> Centers:
+        """Whoever has changed the attribute gets what it says."""
+        centers: Floats = np.ascontiguousarray(values, np.float64)
+        return cls(kernels.centers_of(centers, sparse=False), kernels.centers_of(centers, sparse=True))
+
+    def as_for(self, block: Block) -> kernels.Centers:
+        return self.sparse if isinstance(block.X, Csr) else self.dense
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Nearest:
+    """The number of the nearest centre, the lowest of equals; with the squared distance for scores."""
+
+    centers: Centers
+    squares: bool = False
+
+    def __call__(self, block: Block, /) -> Block:
+        label, square, _ = kernels.nearest_center(block.X, self.centers.as_for(block), self.squares)
+        return answered(block, {"label": label} | ({} if square is None else {"square": square}))
+
+    def values(self, block: Block, /) -> Array:
+        return block.extra["out/label"]
+
+    def columns(self, block: Block, /) -> Mapping[str, Array]:
+        return {"prediction": self.values(block)}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Distances:
+    """(n, k) Euclidean distances."""
+
+    centers: Centers
+
+    def __call__(self, block: Block, /) -> Block:
+        return answered(block, {"distance": np.sqrt(kernels.center_squares(block.X, self.centers.as_for(block)))})
+
+    def values(self, block: Block, /) -> Array:
+        return block.extra["out/distance"]
+
+    def columns(self, block: Block, /) -> Mapping[str, Array]:
+        columns = enumerate(self.values(block).T)
+        return {f"distance_{j}": np.ascontiguousarray(column) for j, column in columns}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LeftOver:
+    """sum_i s_i d_i^2 over new rows, in twice the working precision; values that no model takes are refused."""
+
+    nearest: Nearest
+    exact: ClassVar[bool] = False
+
+    def of(self, block: Block, /) -> Double:
+        square = Clean(self.nearest)(block).extra["out/square"]
+        return Double(*kernels.double_sum(square, block.weight))
+
+    def merge(self, left: Double, right: Double, /) -> Double:
+        return left + right
+
+    def bytes(self) -> int:
+        return 16
+
+
+def answered(block: Block, columns: Mapping[str, Array]) -> Block:
+    """The block with its answers and without its features."""
+    return replace(block, X=np.empty((block.n, 0))).with_extra("out", columns)

@@ -1,0 +1,100 @@
+"""What k-means asks of rows: exact sums of clusters, the nearest centre, sums of scalars in twice the precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+import shardlearn._native as _native
+from shardlearn.core.fixed import Scale
+from shardlearn.core.matrix import Floats, Ints, Matrix, raw
+
+from .algebra import dot
+from .points import Labels, Nearest, Points
+from .points import nearest as nearest_dense
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """Points as sparse rows are compared with them.
+
+    score = 1/2 |c|^2 - x . c is one FMA chain in float64 over the stored values in their order; the squared distance is
+    |x|^2 + 2 score, or zero where rounding has it below.
+    """
+
+    values: Floats  # (p, k)
+    half: Floats  # (k,)
+
+    @classmethod
+    def of(cls, values: Floats) -> Across:
+        half = np.array([0.5 * dot(point, point) for point in values])
+        return cls(np.ascontiguousarray(values.T), half)
+
+
+Centers: TypeAlias = Points | Across
+
+
+def centers_of(values: Floats, sparse: bool) -> Centers:
+    """(k, p) points as rows of that kind are compared with them."""
+    return Across.of(values) if sparse else Points.of(np.ascontiguousarray(values))
+
+
+def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Nearest:
+    """Of each row the point at the least distance, the lowest number where several are."""
+    x = raw(X)
+    if isinstance(centers, Points):
+        return nearest_dense(x.data, centers, squares)
+    label = np.empty(X.shape[0], np.int32)
+    square = np.empty(X.shape[0]) if squares else None
+    _native.nearest_sparse(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, label, square)
+    return Nearest(label, square, 0)
+
+
+def center_squares(X: Matrix, centers: Centers) -> Floats:
+    """(n, k): the squared distance of each row to each point, as `nearest_center` has it of the nearest."""
+    x = raw(X)
+    if isinstance(centers, Points):
+        out = np.empty((X.shape[0], len(centers.values)))
+        _native.dense_squares(x.data, x.n_columns, centers.values, out)
+        return out
+    out = np.empty((X.shape[0], len(centers.half)))
+    _native.sparse_squares(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, out)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Rows that go from one cluster to another, and how much each weighs."""
+
+    label: Labels  # (n,)
+    before: Labels | None = None  # (n,); -1: in none. None: all of them
+    weight: Ints | None = None  # (n,); None: ones
+
+
+def cluster_sums(X: Matrix, moves: Moves, scale: Scale, sums: Ints, weights: Ints) -> int:
+    """Takes the rows whose label is another than before, and what they weigh together is returned.
+
+    Adds a row's limbs times its weight to `sums[:, label]` (limbs, k, p) and its weight to `weights[label]`, and takes
+    them from those of `before`: integers, so the sums are the same whatever the way to them.
+    """
+    x = raw(X)
+    return _native.cluster_sums(
+        x.data,
+        x.indices,
+        x.indptr,
+        x.n_columns,
+        moves.label,
+        moves.before,
+        moves.weight,
+        np.ldexp(1.0, scale.exponent),
+        scale.room,
+        sums,
+        weights,
+    )
+
+
+def double_sum(values: Floats, weight: Floats | None = None) -> tuple[float, float]:
+    """(high, low): the sum of values times weights in 16 lanes of twice the precision, folded by halves."""
+    return _native.double_sum(values, weight)

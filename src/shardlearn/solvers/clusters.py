@@ -1,0 +1,53 @@
+"""What k-means is asked for, and the whole numbers that its sums are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core import fixed
+from shardlearn.core.matrix import Floats
+from shardlearn.statistics.seeding import Spans
+
+from .problem import Shape
+
+WEIGHT_BITS = {True: 24, False: 32}  # of the largest whole weight, where the features are float32, or float64
+LEAST_ROOM = 8  # bits that a limb is left with, whatever the number of rows
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """k centres c with the least sum_i s_i min_j |x_i - c_j|^2 that can be found from where the search begins."""
+
+    shape: Shape
+    k: int
+    single: bool = False  # the features are float32, and so are the centres at last
+    weighted: bool = False
+    seed: int = 0
+    start: Floats | None = None  # (k, p) centres to begin from; None: chosen
+
+    def compared(self, centers: Floats) -> kernels.Centers:
+        """Centres as rows are compared with them."""
+        return kernels.centers_of(centers, self.shape.sparse)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How values and weights become whole numbers; functions of exact counts and ranges."""
+
+    scale: fixed.Scale
+    exponent: int | None  # of weights: rint(s 2^exponent)
+    middle: Floats | None  # (p,) the middle of each column's range; None for sparse rows
+
+
+def units(problem: Clusters, spans: Spans) -> Units:
+    """For sums over all rows."""
+    _, top = np.frexp(spans.heaviest)
+    bits = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - spans.rows.bit_length()) if problem.weighted else 0
+    exponent, count = bits - int(top) if problem.weighted else None, spans.rows << bits
+    largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
+    scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
+    middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)
+    return Units(scale, exponent, middle)

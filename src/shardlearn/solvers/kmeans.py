@@ -1,0 +1,113 @@
+"""k-means from a look at the data to the last labels: units, first centres, Lloyd's iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from shardlearn.core import fixed
+from shardlearn.core.matrix import Floats
+from shardlearn.core.query import Query
+from shardlearn.core.solver import Status
+from shardlearn.core.statistic import Statistic
+from shardlearn.statistics.beside import Beside
+from shardlearn.statistics.clusters import ClusterSums, Inertia
+from shardlearn.statistics.seeding import Drawn, Extent
+
+from .clusters import Clusters, Units, units
+from .lloyd import Lloyd, LloydState
+from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
+
+SEEDINGS: Mapping[str, Oversampling | OneByOne] = MappingProxyType(
+    {"k-means||": Oversampling(), "k-means++": OneByOne()}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KMeansState:
+    """`seeding`, then `lloyd`; neither before the first look."""
+
+    units: Units | None = None
+    seeding: SeedState | None = None
+    lloyd: LloydState | None = None
+    rounds: int = 0
+
+    @property
+    def status(self) -> Status:
+        return Status.RUNNING if self.lloyd is None else self.lloyd.status
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        now = self.lloyd or self.seeding
+        return {} if now is None else now.figures
+
+    @property
+    def centers(self) -> Floats | None:
+        """(k, p) as far as they are."""
+        return None if self.lloyd is None else self.lloyd.centers
+
+
+@dataclass(frozen=True, slots=True)
+class KMeans:
+    """`seeding`: "k-means||", "k-means++" or "random"; a problem that says where to start has no use for it."""
+
+    lloyd: Lloyd
+    seeding: str = "k-means||"
+
+    def init(self, problem: Clusters, /) -> KMeansState:
+        return KMeansState()
+
+    def ask(self, problem: Clusters, state: KMeansState, /) -> Query[Any]:
+        if state.lloyd is not None:
+            return self.lloyd.ask(problem, state.lloyd)
+        if state.seeding is not None:
+            assert state.units is not None
+            return SEEDINGS[self.seeding].ask(problem, state.seeding, state.units)
+        looks: tuple[Statistic[Any], ...] = (Extent(problem.shape.features),)
+        if problem.start is None:
+            looks = (*looks, first_rows(problem, self.seeding))
+        return Query(Beside(looks))
+
+    def tell(self, problem: Clusters, state: KMeansState, answer: Any, /) -> KMeansState:
+        state = replace(state, rounds=state.rounds + 1)
+        if state.lloyd is not None:
+            return replace(state, lloyd=self.lloyd.tell(problem, state.lloyd, answer))
+        if state.seeding is not None:
+            assert state.units is not None
+            seeding = SEEDINGS[self.seeding].tell(problem, state.seeding, answer, state.units)
+        else:
+            state = replace(state, units=units(problem, answer[0]))
+            seeding = self._begun(problem, answer)
+        return self._seeded(problem, replace(state, seeding=seeding))
+
+    def _begun(self, problem: Clusters, answer: tuple[Any, ...]) -> SeedState:
+        """Where the first look leads."""
+        if problem.start is not None:
+            return SeedState(problem.start, 0, phase=SeedPhase.DONE)
+        if self.seeding == "random":
+            return SeedState(filled(answer[1].X, problem.k), 0, phase=SeedPhase.DONE)
+        return SEEDINGS[self.seeding].begin(problem, answer[1])
+
+    def _seeded(self, problem: Clusters, state: KMeansState) -> KMeansState:
+        """Lloyd's iterations begin where there are centres."""
+        assert state.seeding is not None
+        assert state.units is not None
+        if state.seeding.phase is not SeedPhase.DONE:
+            return state
+        lloyd = self.lloyd.begin(problem, state.seeding.candidates, state.units)
+        return replace(state, seeding=None, lloyd=lloyd)
+
+
+def passes(solver: KMeans, problem: Clusters) -> Iterator[Query[Any]]:
+    """Questions with large answers: sums of clusters, and what is held of candidates beside drawn rows."""
+    p, k = problem.shape.features, problem.k
+    scale = fixed.scale(np.ones(p), problem.shape.rows, limbs=7 if problem.weighted else 2)
+    yield Query(ClusterSums(k, p, scale), beside=8 * k * p * (scale.limbs + 3))
+    if problem.start is None and solver.seeding == "k-means||":
+        yield Query(Drawn(p, OVER * k, 0, 0, near=True), beside=16 * p * k * OVER * ROUNDS)
+    if solver.lloyd.labels:
+        yield Query(Inertia(problem.compared(np.zeros((1, p))), problem.shape.rows))

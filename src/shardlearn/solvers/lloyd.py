@@ -1,0 +1,159 @@
+"""Lloyd's iterations (1982): each row to its nearest centre, each centre to the mean of its rows.
+
+Labels are functions of the rows and the centres alone, and sums are whole numbers: only rows whose label changed have
+to be added, and the centres are the same bits in whatever order that happens. Centre = sum / weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core import fixed
+from shardlearn.core.matrix import Floats, Ints
+from shardlearn.core.query import Carry, Query
+from shardlearn.core.solver import Status
+from shardlearn.statistics.beside import Beside
+from shardlearn.statistics.clusters import (
+    LABELS,
+    Assign,
+    Assigned,
+    ClusterSums,
+    FarRows,
+    Farthest,
+    Inertia,
+    Labels,
+    Moved,
+    Reassign,
+)
+from shardlearn.statistics.moments import Moments, MomentSums
+
+from .clusters import Clusters, Units
+
+
+class LloydPhase(Enum):
+    ASSIGN = "assign"
+    RELOCATE = "relocate"  # clusters without rows get the rows that are farthest from their centres
+    FINISH = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class LloydState:
+    """`centers` are those of the last assignment until its sums are there; `verdict` is the status after the end."""
+
+    centers: Floats  # (k, p)
+    units: Units
+    sums: Ints  # (limbs, k, p) of all rows, by their last labels
+    weights: Ints  # (k,)
+    before: Floats | None = None  # (k, p) the centres that the carried labels belong to
+    phase: LloydPhase = LloydPhase.ASSIGN
+    iterations: int = 0
+    changed: int = -1  # whole weight of the rows that changed their cluster in the last assignment
+    shift: float = 0.0  # sum |dc|^2 of the last iteration
+    variance: float = 0.0  # mean over the features
+    inertia: float = 0.0
+    labels: Labels | None = None  # (n,) where they are asked for
+    verdict: Status = Status.RUNNING
+    status: Status = Status.RUNNING
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        return {"changed": float(self.changed), "shift": self.shift}
+
+
+@dataclass(frozen=True, slots=True)
+class Lloyd:
+    """Until no label changes, or sum |dc|^2 <= tol * variance, or so many iterations have passed."""
+
+    tol: float = 1e-4
+    max_iter: int = 300
+    labels: bool = False  # the state is to have them at last
+
+    def begin(self, problem: Clusters, centers: Floats, units: Units) -> LloydState:
+        shape = (units.scale.limbs, problem.k, problem.shape.features)
+        return LloydState(centers, units, np.zeros(shape, np.int64), np.zeros(problem.k, np.int64))
+
+    def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
+        p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
+        if state.phase is LloydPhase.FINISH:
+            return Query(Inertia(now, problem.shape.rows if self.labels else None))
+        if state.phase is LloydPhase.RELOCATE:
+            empty = int(np.count_nonzero(state.weights == 0))
+            return Query(Farthest(now, p, empty, units.exponent))
+        before = None if state.before is None else problem.compared(state.before)
+        carry = (Carry(LABELS, state.iterations, Assign(now, before), Reassign(now)),)
+        sums = ClusterSums(problem.k, p, units.scale, units.exponent)
+        if state.before is None:
+            return Query(Beside((sums, Moments(p, pivot=units.middle))), carry)
+        return Query(sums, carry)
+
+    def tell(self, problem: Clusters, state: LloydState, answer: Any) -> LloydState:
+        match answer:
+            case Assigned():
+                labels = np.concatenate([np.zeros(0, np.int32), *answer.labels]) if self.labels else None
+                return replace(state, inertia=float(answer.inertia), labels=labels, status=state.verdict)
+            case FarRows():
+                return self._moved(problem, state, *_relocated(state, answer))
+            case Moved():
+                return self._assigned(problem, state, answer)
+        state = replace(state, variance=_variance(answer[1]))
+        return self._assigned(problem, state, answer[0])
+
+    def _assigned(self, problem: Clusters, state: LloydState, moved: Moved) -> LloydState:
+        sums, weights = state.sums + moved.sums, state.weights + moved.weights
+        state = replace(state, sums=sums, weights=weights, changed=moved.changed, iterations=state.iterations + 1)
+        if (weights == 0).any():
+            return replace(state, phase=LloydPhase.RELOCATE)
+        return self._moved(problem, state, sums, weights)
+
+    def _moved(self, problem: Clusters, state: LloydState, sums: Ints, weights: Ints) -> LloydState:
+        """The centres go to the means; one without rows stays."""
+        centers = means(sums, weights, state.centers, state.units.scale)
+        apart = (centers - state.centers).reshape(-1)
+        shift = kernels.dot(apart, apart)
+        verdict = Status.RUNNING
+        if state.changed == 0 or shift <= self.tol * state.variance:
+            verdict = Status.CONVERGED
+        elif state.iterations >= self.max_iter:
+            verdict = Status.OUT_OF_ROUNDS
+        phase = LloydPhase.ASSIGN if verdict is Status.RUNNING else LloydPhase.FINISH
+        if phase is LloydPhase.FINISH and problem.single:
+            centers = centers.astype(np.float32).astype(np.float64)  # what is published: labels belong to it
+        return replace(state, before=state.centers, centers=centers, shift=shift, phase=phase, verdict=verdict)
+
+
+def means(sums: Ints, weights: Ints, centers: Floats, scale: fixed.Scale) -> Floats:
+    """(k, p) sums over weights; the old centre where there is no weight."""
+    mean = fixed.means(sums, np.maximum(weights, 1), scale)
+    return np.where(weights[:, None] > 0, mean, centers)
+
+
+def _relocated(state: LloydState, far: FarRows) -> tuple[Ints, Ints]:
+    """Sums and weights with the farthest rows given to the empty clusters in order, for the means alone.
+
+    As in scikit-learn: labels stay, and where all rows lie on their centres, as far as sums hold them, nothing is to be
+    had.
+    """
+    sums, weights = state.sums.copy(), state.weights.copy()
+    unit = fixed.unit(state.units.scale)
+    if not len(far.id) or far.square[0] <= kernels.dot(unit, unit):
+        return sums, weights
+    rows = fixed.limbs(far.X, state.units.scale) * far.weight[:, None]
+    for i, empty in enumerate(np.flatnonzero(state.weights == 0)[: len(far.id)]):
+        donor = far.label[i]
+        for cluster, sign in ((empty, 1), (donor, -1)):
+            sums[:, cluster] += sign * rows[:, i]
+            weights[cluster] += sign * far.weight[i]
+    return sums, weights
+
+
+def _variance(sums: MomentSums) -> float:
+    """Mean over the features of the weighted variance."""
+    p, mean = len(sums.sum), sums.sum / sums.weight
+    spread = sums.square / sums.weight - mean * mean
+    return kernels.dot(np.maximum(spread, 0.0), np.ones(p)) / p

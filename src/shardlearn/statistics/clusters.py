@@ -1,0 +1,183 @@
+"""What one iteration of k-means asks of rows: which cluster each is in, and sums over those that moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shardlearn import kernels
+from shardlearn.core.block import Block
+from shardlearn.core.fixed import Scale
+from shardlearn.core.matrix import Array, Floats, Ints, take_rows, to_dense
+
+from .double import Double
+
+LABELS = "labels"  # name of the carry
+Labels = NDArray[np.int32]
+
+
+def whole(weight: Floats | None, exponent: int | None, n: int) -> Ints | None:
+    """Weights as whole numbers, rint(w 2^exponent); None for ones, where `exponent` is None as well."""
+    if weight is None and not exponent:
+        return None
+    values = np.ones(n) if weight is None else weight
+    return np.rint(np.ldexp(values, exponent or 0)).astype(np.int64)
+
+
+# -- labels, carried ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """The cluster of each row under these centres, and under those before: -1 where there were none."""
+
+    centers: kernels.Centers
+    before: kernels.Centers | None
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        label = kernels.nearest_center(block.X, self.centers).label
+        if self.before is None:
+            return {"label": label, "before": np.full(block.n, -1, np.int32)}
+        return {"label": label, "before": kernels.nearest_center(block.X, self.before).label}
+
+
+@dataclass(frozen=True, slots=True)
+class Reassign:
+    """The same where the last labels are at hand."""
+
+    centers: kernels.Centers
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        label = kernels.nearest_center(block.X, self.centers).label
+        return {"label": label, "before": block.extra[f"{LABELS}/label"]}
+
+
+# -- sums --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Moved:
+    """What the rows that changed their cluster brought to it, less what they took from the one before."""
+
+    sums: Ints  # (limbs, k, p) fixed point, each row times its whole weight
+    weights: Ints  # (k,) whole
+    changed: int  # whole weight of these rows
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSums:
+    """Exact, in place: only rows whose label changed are read."""
+
+    k: int
+    features: int
+    scale: Scale
+    exponent: int | None = None  # of weights
+    exact: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> Moved:
+        shape = (self.scale.limbs, self.k, self.features)
+        return self.add(Moved(np.zeros(shape, np.int64), np.zeros(self.k, np.int64), 0), block)
+
+    def add(self, into: Moved, block: Block, /) -> Moved:
+        weight = whole(block.weight, self.exponent, block.n)
+        moves = kernels.Moves(block.extra[f"{LABELS}/label"], block.extra[f"{LABELS}/before"], weight)
+        into.changed += kernels.cluster_sums(block.X, moves, self.scale, into.sums, into.weights)
+        return into
+
+    def merge(self, left: Moved, right: Moved, /) -> Moved:
+        left.sums += right.sums
+        left.weights += right.weights
+        left.changed += right.changed
+        return left
+
+    def bytes(self) -> int:
+        return 8 * (self.k * (1 + self.scale.limbs * self.features) + 1)
+
+
+# -- rows far from their centre ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FarRows:
+    """Rows by falling distance from their centre, of equal ones the lowest id first."""
+
+    square: Floats  # (m,)
+    id: Ints  # (m,)
+    label: Labels  # (m,)
+    weight: Ints  # (m,) whole
+    X: Floats  # (m, p)
+
+    def first(self, most: int) -> FarRows:
+        """The farthest of them."""
+        order = np.lexsort((self.id, -self.square))[:most]
+        return FarRows(self.square[order], self.id[order], self.label[order], self.weight[order], self.X[order])
+
+
+@dataclass(frozen=True, slots=True)
+class Farthest:
+    """Exact: the rows that are farthest from the nearest centre, of those that weigh something."""
+
+    centers: kernels.Centers
+    features: int
+    most: int
+    exponent: int | None = None  # of weights
+    exact: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> FarRows:
+        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+        assert square is not None
+        weight = whole(block.weight, self.exponent, block.n)
+        weight = np.ones(block.n, np.int64) if weight is None else weight
+        where, ids = np.flatnonzero(weight > 0), block.row_ids()
+        where = where[np.lexsort((ids[where], -square[where]))[: self.most]]
+        X = to_dense(take_rows(block.X, where)).astype(np.float64)
+        return FarRows(square[where], ids[where], label[where], weight[where], X)
+
+    def merge(self, left: FarRows, right: FarRows, /) -> FarRows:
+        names = ("square", "id", "label", "weight", "X")
+        both = FarRows(*(np.concatenate([getattr(left, name), getattr(right, name)]) for name in names))
+        return both.first(self.most)
+
+    def bytes(self) -> int:
+        return self.most * (28 + 8 * self.features)
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The sum of squared distances times weights, and labels by block where they are asked for."""
+
+    inertia: Double
+    labels: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inertia:
+    """sum_i s_i min_j |x_i - c_j|^2, in twice the working precision."""
+
+    centers: kernels.Centers
+    rows: int | None = None  # at most so many labels are answered too; None: no labels
+    exact: ClassVar[bool] = False
+
+    @property
+    def gathers(self) -> bool:
+        """Labels are rows; the rest of an answer is nothing beside them."""
+        return self.rows is not None
+
+    def of(self, block: Block, /) -> Assigned:
+        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+        assert square is not None
+        inertia = Double(*kernels.double_sum(square, block.weight))
+        return Assigned(inertia, () if self.rows is None or not block.n else (label,))
+
+    def merge(self, left: Assigned, right: Assigned, /) -> Assigned:
+        return Assigned(left.inertia + right.inertia, left.labels + right.labels)
+
+    def bytes(self) -> int:
+        return 16 + 4 * (self.rows or 0)

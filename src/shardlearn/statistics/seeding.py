@@ -1,0 +1,198 @@
+"""What choosing the first centres of k-means asks of rows: their extent, random rows, masses and potentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from shardlearn import kernels
+from shardlearn.core import rng
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Array, Floats, Ints, take_rows, to_dense
+
+from .clusters import whole
+from .double import Double
+
+NEAR = "near"  # name of the carry
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Of the rows that weigh something."""
+
+    rows: int
+    low: Floats  # (p,)
+    high: Floats  # (p,)
+    heaviest: float  # 0 without rows
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Exact: how many rows weigh something, how much at most, and the range of each of p features."""
+
+    features: int
+    exact: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> Spans:
+        if block.weight is None:
+            return Spans(block.n, *kernels.column_range(block.X), 1.0 if block.n else 0.0)
+        where = np.flatnonzero(block.weight > 0)
+        heaviest = float(block.weight.max(initial=0.0))
+        return Spans(len(where), *kernels.column_range(take_rows(block.X, where)), heaviest)
+
+    def merge(self, left: Spans, right: Spans, /) -> Spans:
+        low, high = np.minimum(left.low, right.low), np.maximum(left.high, right.high)
+        return Spans(left.rows + right.rows, low, high, max(left.heaviest, right.heaviest))
+
+    def bytes(self) -> int:
+        return 16 * self.features + 16
+
+
+# -- the nearest candidate, carried ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NearestOf:
+    """Of each row the nearest of all candidates, and its squared distance."""
+
+    candidates: kernels.Centers
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        label, square, _ = kernels.nearest_center(block.X, self.candidates, squares=True)
+        return {"candidate": label, "square": np.zeros(0) if square is None else square}
+
+
+@dataclass(frozen=True, slots=True)
+class NearestWith:
+    """The same where the nearest of the candidates before `first` is at hand: only new ones are compared."""
+
+    new: kernels.Centers | None  # None: there are none
+    first: int
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        label, square = block.extra[f"{NEAR}/candidate"], block.extra[f"{NEAR}/square"]
+        if self.new is None:
+            return {"candidate": label, "square": square}
+        other, less, _ = kernels.nearest_center(block.X, self.new, squares=True)
+        assert less is not None
+        nearer = less < square
+        return {
+            "candidate": np.where(nearer, other + np.int32(self.first), label),
+            "square": np.where(nearer, less, square),
+        }
+
+
+# -- rows drawn --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRows:
+    """Rows by rising key, of equal ones the lowest id first."""
+
+    key: Floats  # (m,)
+    id: Ints  # (m,)
+    X: Floats  # (m, p)
+
+    def first(self, most: int) -> DrawnRows:
+        """Those with the smallest keys."""
+        order = np.lexsort((self.id, self.key))[:most]
+        return DrawnRows(self.key[order], self.id[order], self.X[order])
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Exact: rows drawn without replacement, each next one with probability s_i d_i^2 over what is left.
+
+    They are those with the smallest keys e_i / (s_i d_i^2), e_i exponentially distributed (Efraimidis & Spirakis 2006),
+    a number of each row by itself: no sum over all rows has to be known before.
+    """
+
+    features: int
+    most: int
+    seed: int
+    stream: int
+    near: bool = False  # d_i^2 is the squared distance to the nearest candidate; else 1
+    exact: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> DrawnRows:
+        return self._within(block, np.inf)
+
+    def add(self, into: DrawnRows, block: Block, /) -> DrawnRows:
+        """Only rows that come before the last one of those that are there are looked at."""
+        full = len(into.key) == self.most
+        return self.merge(into, self._within(block, float(into.key[-1]) if full else np.inf))
+
+    def merge(self, left: DrawnRows, right: DrawnRows, /) -> DrawnRows:
+        if not len(right.key):
+            return left
+        both = (np.concatenate([getattr(left, name), getattr(right, name)]) for name in ("key", "id", "X"))
+        return DrawnRows(*both).first(self.most)
+
+    def bytes(self) -> int:
+        return self.most * (16 + 8 * self.features)
+
+    def _within(self, block: Block, limit: float) -> DrawnRows:
+        ids = block.row_ids()
+        words = kernels.philox(self.seed, rng.Purpose.SEEDING, ids, self.stream, 0)
+        mass = block.extra[f"{NEAR}/square"] if self.near else np.ones(block.n)
+        mass = mass if block.weight is None else mass * block.weight
+        key = np.full(block.n, np.inf)
+        np.divide(-kernels.log1p(-rng.uniform(words)), mass, out=key, where=mass > 0)
+        where = np.flatnonzero((key <= limit) & (key < np.inf))
+        where = where[np.lexsort((ids[where], key[where]))[: self.most]]
+        X = to_dense(take_rows(block.X, where)).astype(np.float64)
+        return DrawnRows(key[where], ids[where], X)
+
+
+# -- what candidates are worth -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Masses:
+    """Exact: the whole weights of the rows that are nearest to each of m candidates."""
+
+    candidates: int
+    exponent: int | None = None  # of weights
+    exact: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> Ints:
+        return self.add(np.zeros(self.candidates, np.int64), block)
+
+    def add(self, into: Ints, block: Block, /) -> Ints:
+        weight = whole(block.weight, self.exponent, block.n)
+        counted = np.bincount(block.extra[f"{NEAR}/candidate"], weight, self.candidates)  # below 2^53: exact
+        into += counted.astype(np.int64)
+        return into
+
+    def merge(self, left: Ints, right: Ints, /) -> Ints:
+        left += right
+        return left
+
+    def bytes(self) -> int:
+        return 8 * self.candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Potentials:
+    """For each of some rows: sum_i s_i min(d_i^2, |x_i - c|^2), what would be left if it were the next centre."""
+
+    trials: tuple[kernels.Centers, ...]  # of one point each
+    exact: ClassVar[bool] = False
+
+    def of(self, block: Block, /) -> tuple[Double, ...]:
+        square = block.extra[f"{NEAR}/square"]
+        out = []
+        for trial in self.trials:
+            other = kernels.nearest_center(block.X, trial, squares=True).square
+            assert other is not None
+            out.append(Double(*kernels.double_sum(np.minimum(square, other), block.weight)))
+        return tuple(out)
+
+    def merge(self, left: tuple[Double, ...], right: tuple[Double, ...], /) -> tuple[Double, ...]:
+        return tuple(a + b for a, b in zip(left, right, strict=True))
+
+    def bytes(self) -> int:
+        return 16 * len(self.trials)

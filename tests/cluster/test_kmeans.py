@@ -1,0 +1,225 @@
+"""The face: scikit-learn's results and words, in memory and on files."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn import cluster as sk
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import adjusted_rand_score
+
+import shardlearn
+from shardlearn import InputError, ParameterError
+from shardlearn.cluster import KMeans
+
+rng = np.random.default_rng(0)
+SPOTS = 8.0 * rng.normal(size=(7, 6))
+TRUE = rng.integers(0, 7, 5000)
+X = SPOTS[TRUE] + rng.normal(size=(5000, 6))
+WEIGHT = rng.uniform(0.0, 2.0, 5000)
+
+
+def theirs(data: Any, start: Any, **settings: Any) -> sk.KMeans:
+    return sk.KMeans(len(start), init=start, n_init=1, **settings)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weights"])
+@pytest.mark.parametrize(("dtype", "near"), [(np.float64, 1e-12), (np.float32, 1e-6)])
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_from_the_same_start(form: str, dtype: Any, near: float, weight: Any) -> None:
+    data: Any = X.astype(dtype)
+    if form == "csr":
+        data = sparse.csr_array(np.where(np.abs(data) < 1.0, 0, data).astype(dtype))
+        near = max(near, 1e-10)
+    start = data[:7].toarray() if form == "csr" else data[:7]
+    for settings in ({"tol": 0.0}, {"max_iter": 3}, {"tol": 1e-2}):
+        if weight is not None and "tol" in settings and settings["tol"]:
+            continue  # the variance is weighted here, and is not there
+        ours = KMeans(7, init=start, **settings).fit(data, sample_weight=weight)
+        other = theirs(data, start, **settings).fit(data, sample_weight=weight)
+        np.testing.assert_array_equal(ours.labels_, other.labels_)
+        assert ours.inertia_ == pytest.approx(other.inertia_, rel=near)
+        assert dtype == np.float32 or ours.n_iter_ == other.n_iter_  # theirs are sums in float32
+        assert ours.cluster_centers_.dtype == other.cluster_centers_.dtype
+        np.testing.assert_allclose(ours.cluster_centers_, other.cluster_centers_, rtol=100 * near, atol=100 * near)
+        assert ours.score(data, sample_weight=weight) == -ours.inertia_
+        np.testing.assert_array_equal(ours.predict(data), ours.labels_)
+        np.testing.assert_allclose(ours.transform(data), other.transform(data), rtol=1e-3, atol=1e-3)
+
+
+def test_an_outlier_in_float64() -> None:
+    data = X.copy()
+    data[100] = 1e9
+    start = np.concatenate([data[:6], data[100:101]])
+    ours, other = KMeans(7, init=start, tol=0.0).fit(data), theirs(data, start, tol=0.0).fit(data)
+    agreed = KMeans(6, init=start[:6], tol=0.0).fit(np.delete(data, 100, axis=0))
+    assert ours.inertia_ == pytest.approx(agreed.inertia_, rel=1e-12)
+    assert adjusted_rand_score(ours.labels_, other.labels_) > 0.99  # theirs loses the digits of the others
+
+
+def test_empty_clusters_as_in_scikit_learn() -> None:
+    start = np.concatenate([X[:5], np.full((2, 6), 1e3), np.full((1, 6), 2e3)])
+    ours, other = KMeans(8, init=start, tol=0.0).fit(X), theirs(X, start, tol=0.0).fit(X)
+    np.testing.assert_array_equal(ours.labels_, other.labels_)
+    assert ours.inertia_ == pytest.approx(other.inertia_, rel=1e-12)
+
+
+@pytest.mark.parametrize("init", ["k-means||", "k-means++", "random"])
+def test_it_finds_separated_clusters(init: str) -> None:
+    model = KMeans(7, init=init, n_init=3, random_state=0).fit(X)
+    assert adjusted_rand_score(model.labels_, TRUE) > 0.99
+    assert model.report_.seed == model.seed_
+
+
+def test_starts_are_no_worse_than_theirs() -> None:
+    ours = np.median([KMeans(25, random_state=s).fit(X).inertia_ for s in range(7)])
+    other = np.median([sk.KMeans(25, n_init=1, random_state=s).fit(X).inertia_ for s in range(7)])
+    assert ours <= 1.01 * other
+
+
+def test_restarts_share_passes_and_the_best_counts() -> None:
+    one = [KMeans(20, init="random", n_init=1, random_state=0).fit(X)]
+    many = KMeans(20, init="random", n_init=8, random_state=0).fit(X)
+    assert many.inertia_ <= one[0].inertia_
+    assert many.report_.passes < 8 * one[0].report_.passes
+    assert KMeans(20, init="random", random_state=0, max_iter=2).fit(X).inertia_ <= one[0].inertia_ * 1.5
+
+
+def test_a_callable_and_an_array_say_where_to_begin(tmp_path: Path) -> None:
+    def first(data: Any, k: int, random_state: Any) -> Any:
+        assert random_state.randint(10) >= 0
+        return data[:k]
+
+    wanted = KMeans(7, init=X[:7]).fit(X)
+    assert np.array_equal(KMeans(7, init=first, n_init=1).fit(X).labels_, wanted.labels_)
+    pd.DataFrame(X).rename(columns=str).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(ParameterError, match="callable init"):
+        KMeans(7, init=first).fit(tmp_path / "x.parquet")
+    with pytest.warns(RuntimeWarning, match="performing only one init"):
+        KMeans(7, init=X[:7], n_init=4).fit(X)
+    for wrong, words in ((X[:6], "number of clusters"), (X[:7, :5], "number of features"), (X[0], "clusters")):
+        with pytest.raises(ParameterError, match=words):
+            KMeans(7, init=wrong).fit(X)
+    with pytest.raises(ParameterError, match="NaN or infinity"):
+        KMeans(7, init=np.full((7, 6), np.nan)).fit(X)
+
+
+def test_labels_are_there_for_data_in_memory_only(tmp_path: Path) -> None:
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(6)])
+    frame["kind"] = TRUE
+    path = str(tmp_path / "rows.parquet")
+    frame.to_parquet(path)
+    model = KMeans(7, random_state=1).fit(path, y="kind")
+    with pytest.raises(AttributeError, match=r"predict\(source\)"):
+        _ = model.labels_
+    assert not hasattr(model, "labels_")
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        _ = model.other
+    wanted = KMeans(7, random_state=1).fit(frame.drop(columns="kind"))
+    assert list(model.feature_names_in_) == list(wanted.feature_names_in_)
+    assert shardlearn.fingerprint(model) == shardlearn.fingerprint(wanted)
+    np.testing.assert_array_equal(model.predict(path).to_numpy(), wanted.labels_)
+    written = pd.read_parquet(model.predict(path).to_parquet(tmp_path / "labels", keep=["kind"]))
+    assert list(written.columns) == ["kind", "prediction"]
+    distances = pd.read_parquet(model.transform(path).to_parquet(tmp_path / "distances"))
+    assert list(distances.columns) == ["row", *(f"distance_{j}" for j in range(7))]
+    assert model.score(path, y="kind") == -model.inertia_
+    assert KMeans(7, random_state=1).fit_predict(path, y="kind").to_numpy().shape == (5000,)
+    np.testing.assert_array_equal(KMeans(7, random_state=1).fit_predict(X), wanted.labels_)
+    np.testing.assert_array_equal(KMeans(7, random_state=1).fit_transform(X), wanted.transform(frame.iloc[:, :6]))
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    model = KMeans(7, random_state=1).fit(X)
+    shardlearn.save(model, tmp_path / "model")
+    again = shardlearn.load(tmp_path / "model")
+    assert shardlearn.fingerprint(again) == shardlearn.fingerprint(model)
+    np.testing.assert_array_equal(again.predict(X), model.labels_)
+    assert not hasattr(again, "labels_")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).labels_, model.labels_)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_scikit_learn_object(dtype: Any) -> None:
+    model = KMeans(7, random_state=1).fit(X.astype(dtype))
+    peer = model.to_sklearn()
+    assert type(peer) is sk.KMeans
+    np.testing.assert_array_equal(peer.predict(X.astype(dtype)), model.labels_)
+    np.testing.assert_array_equal(peer.labels_, model.labels_)
+    assert peer.score(X.astype(dtype)) == pytest.approx(-model.inertia_, rel=1e-5)
+    assert list(peer.get_feature_names_out()) == list(model.get_feature_names_out()) == [f"kmeans{j}" for j in range(7)]
+    with pytest.raises(NotFittedError):
+        KMeans().to_sklearn()
+
+
+def test_signature_is_that_of_scikit_learn() -> None:
+    mine, other = inspect.signature(KMeans).parameters, inspect.signature(sk.KMeans).parameters
+    assert list(mine) == list(other)
+    assert {name for name in mine if mine[name].default != other[name].default} == {"init"}
+    for method in ("fit", "predict", "transform", "score", "fit_predict", "fit_transform"):
+        assert inspect.signature(getattr(KMeans, method)).parameters.keys() == (
+            inspect.signature(getattr(sk.KMeans, method)).parameters.keys()
+        )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"n_clusters": 0}, {"init": "far"}, {"n_init": 0}, {"max_iter": 0}, {"tol": -1.0}, {"algorithm": "full"}],
+    ids=str,
+)
+def test_wrong_values_in_the_words_of_scikit_learn(wrong: dict[str, Any]) -> None:
+    ((name, _),) = wrong.items()
+    with pytest.raises(ParameterError, match=f"The '{name}' parameter of KMeans must be "):
+        KMeans(**wrong).fit(X)
+
+
+def test_accepted_for_the_sake_of_scikit_learn() -> None:
+    wanted = shardlearn.fingerprint(KMeans(7, random_state=1).fit(X).set_params(algorithm="elkan", copy_x=False))
+    assert shardlearn.fingerprint(KMeans(7, random_state=1, algorithm="elkan", copy_x=False).fit(X)) == wanted
+
+
+def test_refusals() -> None:
+    with pytest.raises(InputError, match="n_samples=5 should be >= n_clusters=7") as caught:
+        KMeans(7).fit(X[:5])
+    assert caught.value.code == "SL2317"
+    for bad in (np.nan, np.inf):
+        data = X.copy()
+        data[4321, 2] = bad
+        with pytest.raises(InputError, match="Input X contains") as caught:
+            KMeans(7).fit(data)
+        assert "row 4,321" in str(caught.value)
+        with pytest.raises(InputError, match="Input X contains"):
+            KMeans(7, random_state=0).fit(X).score(data)
+    with pytest.raises(InputError, match="Negative values"):
+        KMeans(7).fit(X, sample_weight=-WEIGHT)
+    with pytest.raises(InputError, match="at least one non-zero"):
+        KMeans(7).fit(X, sample_weight=np.zeros(5000))
+
+
+def test_fewer_places_than_clusters_is_said() -> None:
+    data = np.repeat(X[:3], 5, axis=0)
+    with pytest.warns(ConvergenceWarning, match=r"distinct clusters \(3\) found smaller than n_clusters \(5\)"):
+        model = KMeans(5, random_state=0).fit(data)
+    assert model.inertia_ == 0.0
+
+
+def test_a_seed_is_drawn_and_kept() -> None:
+    one, other = KMeans(20).fit(X), KMeans(20).fit(X)
+    assert one.seed_ != other.seed_
+    again = KMeans(20, random_state=np.random.RandomState(3)).fit(X)
+    assert again.seed_ == np.random.RandomState(3).randint(2**31 - 1)
+
+
+def test_iris() -> None:
+    data = load_iris().data
+    model = KMeans(3, n_init=10, random_state=0).fit(data)
+    best = sk.KMeans(3, n_init=10, random_state=0).fit(data)
+    assert model.inertia_ == pytest.approx(best.inertia_, rel=1e-6)

@@ -1,0 +1,161 @@
+"""Sums of clusters are whole numbers, equal to their definition whatever the way to them; centres of sparse rows."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shardlearn import kernels
+from shardlearn.core import fixed
+from shardlearn.core.matrix import Csr, Matrix, to_dense
+from shardlearn.statistics.double import total
+
+every_kind = pytest.mark.parametrize("kind", ["f64", "f32", "csr"])
+every_weight = pytest.mark.parametrize("weighted", [False, True])
+
+
+def rows(kind: str, n: int, p: int, seed: int = 0) -> Matrix:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p)) * 2.0 ** rng.integers(-30, 20, (n, p))
+    if kind == "f32":
+        return X.astype(np.float32)
+    if kind == "f64":
+        return X
+    X[rng.random((n, p)) < 0.6] = 0.0
+    indptr = np.concatenate([[0], np.cumsum((X != 0).sum(axis=1))]).astype(np.int64)
+    return Csr(X[X != 0], np.nonzero(X)[1].astype(np.int32), indptr, p)
+
+
+def defined(X: Matrix, label: Any, weight: Any, scale: fixed.Scale, k: int) -> tuple[Any, Any]:
+    """Sums of limbs times weights, and of weights."""
+    parts = fixed.limbs(to_dense(X), scale) * weight[:, None]
+    sums, weights = np.zeros((scale.limbs, k, X.shape[1]), np.int64), np.zeros(k, np.int64)
+    np.add.at(weights, label, weight)
+    for limb, part in zip(sums, parts, strict=True):
+        np.add.at(limb, label, part)
+    return sums, weights
+
+
+@every_kind
+@every_weight
+@pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (5, 0, 2)])
+def test_sums_are_those_of_limbs(kind: str, weighted: bool, n: int, p: int, k: int) -> None:
+    X, rng = rows(kind, n, p), np.random.default_rng(1)
+    label, weight = rng.integers(0, k, n).astype(np.int32), rng.integers(0, 1000, n)
+    scale = fixed.scale(np.abs(to_dense(X)).max(axis=0, initial=0.0), 1000 * max(n, 1), itemsize=X.dtype.itemsize)
+    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+    given = weight if weighted else None
+    changed = kernels.cluster_sums(X, kernels.Moves(label, None, given), scale, sums, weights)
+    wanted = defined(X, label, weight if weighted else np.ones(n, np.int64), scale, k)
+    np.testing.assert_array_equal(sums, wanted[0])
+    np.testing.assert_array_equal(weights, wanted[1])
+    assert changed == (weight.sum() if weighted else n)
+
+
+@every_kind
+@every_weight
+def test_rows_that_move_on_give_what_all_rows_give(kind: str, weighted: bool) -> None:
+    """Ten steps, each from the labels of the last one; the first from none."""
+    n, p, k = 400, 12, 6
+    X, rng = rows(kind, n, p), np.random.default_rng(2)
+    weight = rng.integers(1, 50, n) if weighted else None
+    scale = fixed.scale(np.abs(to_dense(X)).max(axis=0), 50 * n)
+    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+    steps = [np.full(n, -1, np.int32), *(rng.integers(0, k, n).astype(np.int32) for _ in range(10))]
+    for before, label in pairwise(steps):
+        label[::3] = np.maximum(before[::3], 0)
+        changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
+        moved = label != before
+        assert changed == (moved.sum() if weight is None else weight[moved].sum())
+        wanted = defined(X, label, np.ones(n, np.int64) if weight is None else weight, scale, k)
+        np.testing.assert_array_equal(sums, wanted[0])
+        np.testing.assert_array_equal(weights, wanted[1])
+
+
+def test_means_are_exact_beside_an_outlier() -> None:
+    """Two limbs hold both 1e9 and what float64 has of numbers near 1."""
+    X = np.random.default_rng(3).normal(size=(1000, 2))
+    X[0] = 1e9
+    scale = fixed.scale(np.abs(X).max(axis=0), 1000)
+    assert scale.limbs == 2
+    sums, weights = np.zeros((2, 2, 2), np.int64), np.zeros(2, np.int64)
+    label = (np.arange(1000) > 0).astype(np.int32)
+    kernels.cluster_sums(X, kernels.Moves(label), scale, sums, weights)
+    for j in range(2):
+        exact = sum((Fraction(v) for v in X[1:, j].tolist()), Fraction(0))
+        assert abs(Fraction(float(fixed.total(sums, scale)[1, j])) - exact) <= Fraction(2) ** -45
+
+
+def test_extreme_values_stay_within_their_room() -> None:
+    for top in (1e308, 1e-300, 5e-324, 0.0):
+        X = np.array([[top], [-top], [top / 2]])
+        scale = fixed.scale(np.array([top]), 3)
+        assert np.abs(fixed.limbs(X, scale)).max() <= 1 << scale.room
+        sums, weights = np.zeros((scale.limbs, 1, 1), np.int64), np.zeros(1, np.int64)
+        kernels.cluster_sums(X, kernels.Moves(np.zeros(3, np.int32)), scale, sums, weights)
+        assert fixed.total(sums, scale)[0, 0] == pytest.approx(top / 2, rel=1e-15, abs=5e-324)
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 64, 65, 300])
+def test_sums_in_twice_the_precision(n: int) -> None:
+    rng = np.random.default_rng(n)
+    values, weight = rng.normal(size=n) * 10.0 ** rng.integers(-9, 9, n), rng.random(n)
+    for by in (None, weight):
+        terms = values if by is None else values * by
+        high, low = kernels.double_sum(values, by)
+        assert (high, low) == (total(terms).high, total(terms).low)
+        exact = sum((Fraction(v) for v in terms.tolist()), Fraction(0))
+        assert abs(Fraction(high) + Fraction(low) - exact) <= Fraction(2) ** -90 * sum(
+            map(Fraction, np.abs(terms).tolist())
+        )
+
+
+def test_sparse_rows_have_the_chain_that_is_promised() -> None:
+    X = rows("csr", 40, 9)
+    assert isinstance(X, Csr)
+    C = np.random.default_rng(4).normal(size=(5, 9))
+    found = kernels.nearest_center(X, kernels.centers_of(C, sparse=True), squares=True)
+    for i in range(40):
+        squares = [_square(X, i, c) for c in C]
+        assert found.label[i] == int(np.argmin(squares))
+        assert found.square is not None
+        assert found.square[i] == min(squares)
+
+
+def _square(X: Csr, i: int, c: Any) -> float:
+    own, score = 0.0, 0.5 * kernels.dot(c, c)
+    for t in range(X.indptr[i], X.indptr[i + 1]):
+        v, w = float(X.data[t]), float(c[X.indices[t]])
+        own = float(Fraction(v) * Fraction(v) + Fraction(own))
+        score = float(Fraction(score) - Fraction(v) * Fraction(w))
+    return max(float(2 * Fraction(score) + Fraction(own)), 0.0)
+
+
+def test_sparse_rows_as_dense_ones_to_rounding() -> None:
+    X = rows("csr", 300, 30)
+    C = np.random.default_rng(5).normal(size=(7, 30)) * 1e3
+    sparse = kernels.nearest_center(X, kernels.centers_of(C, sparse=True), squares=True)
+    dense = kernels.nearest_center(to_dense(X), kernels.centers_of(C, sparse=False), squares=True)
+    np.testing.assert_array_equal(sparse.label, dense.label)
+    np.testing.assert_allclose(sparse.square, dense.square, rtol=1e-12)
+
+
+def test_shapes_and_labels_are_checked() -> None:
+    scale = fixed.scale(np.ones(2), 4)
+    sums, weights = np.zeros((scale.limbs, 3, 2), np.int64), np.zeros(3, np.int64)
+    for label in ([0, 3, 1, 0], [0, -1, 1, 0]):
+        with pytest.raises(ValueError, match="a label is none of the clusters"):
+            kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(np.array(label, np.int32)), scale, sums, weights)
+    fine = np.zeros(4, np.int32)
+    with pytest.raises(ValueError, match="a label is none"):
+        kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(fine, fine - 2), scale, sums, weights)
+    with pytest.raises(ValueError, match="room must lie"):
+        kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(fine), fixed.Scale(scale.exponent, 52, 2), sums, weights)
+    with pytest.raises(ValueError, match="label has shape"):
+        kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(fine[:3]), scale, sums, weights)
+    with pytest.raises(TypeError, match="sparse X"):
+        kernels.nearest_center(np.ones((4, 2)), kernels.centers_of(np.ones((1, 2)), sparse=True))
