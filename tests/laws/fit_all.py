@@ -20,6 +20,7 @@ from tests.probes.registry import fit
 
 import shardlearn
 from shardlearn import kernels
+from shardlearn.cluster import KMeans
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.room import Room
 from shardlearn.engines.threads import ThreadPool
@@ -38,7 +39,7 @@ def table(n: int, p: int) -> tuple[Array, Array]:
     return X, score + draw.random(n)
 
 
-def models() -> Iterator[tuple[str, Any, Any, Array, Array | None]]:
+def models() -> Iterator[tuple[str, Any, Any, Array | None, Array | None]]:
     """Name, model, X, y, weights."""
     X, score = table(40_000, 17)
     weight = np.floor(np.random.default_rng(0).random(40_000) * 4) / 2
@@ -59,6 +60,12 @@ def models() -> Iterator[tuple[str, Any, Any, Array, Array | None]]:
     yield "logistic, classes", LogisticRegression(class_weight="balanced"), X, classes, None
     yield "logistic, sparse", LogisticRegression(), csr, binary, None
     yield "logistic, wide", LogisticRegression(), wide, wide_score > 0.5, None
+    yield "k-means", KMeans(9, random_state=1, max_iter=20), X, None, weight
+    yield "k-means, float32", KMeans(20, random_state=2, max_iter=20), X.astype(np.float32), None, None
+    yield "k-means, one by one", KMeans(4, init="k-means++", random_state=1, max_iter=20), X, None, None
+    yield "k-means, restarts", KMeans(4, init="random", n_init=3, random_state=1, max_iter=20), X, None, None
+    yield "k-means, sparse", KMeans(5, random_state=1, max_iter=20), csr, None, None
+    yield "k-means, wide", KMeans(30, random_state=1, max_iter=20), wide, None, None
     for solver in ("lbfgs", "newton-cholesky", "gradient-descent"):
         model = LogisticRegression(solver=solver, tol=1e-2, max_iter=1000)
         yield f"logistic, {solver}", model, X[:, :6], classes, None
@@ -72,7 +79,7 @@ def of_models() -> Iterator[tuple[str, str]]:
         yield f"{name}, predictions", digest.hexdigest()
 
 
-METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+METHODS = ("transform", "predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 def main(workers: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.engines.fakes import ArrayBlocks
 from tests.probes.shaken import ForgetfulEngine, Shaken
 
+from shardlearn.core.fixed import scale
 from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Csr, to_dense
 from shardlearn.core.solver import Status
@@ -20,13 +21,13 @@ from shardlearn.engines.serial import SerialEngine
 from shardlearn.engines.threads import ThreadPool
 from shardlearn.run import run
 from shardlearn.solvers.ahead import ahead, later
-from shardlearn.solvers.clusters import Clusters
+from shardlearn.solvers.clusters import Clusters, Units
 from shardlearn.solvers.kmeans import KMeans
 from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.problem import Shape
 from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
-from shardlearn.solvers.spreading import spread
+from shardlearn.solvers.spreading import STEPS, settled, spread
 from shardlearn.solvers.together import Together
 from shardlearn.statistics.seeding import Drawn
 
@@ -274,3 +275,24 @@ def test_what_is_asked_is_known_before() -> None:
     several = [*later(Together(solver), [problem] * 3)]
     assert several[0].measure.bytes() == 3 * asked[1].measure.bytes()
     assert [*later(KMeans(Lloyd()), replace(problem, start=BLOBS[:9]))]
+
+
+@pytest.mark.parametrize(("m", "k"), [(40, 2), (2000, 60)])
+def test_candidates_settle_by_their_masses(m: int, k: int) -> None:
+    """A few iterations where that is enough, else STEPS of them; each as if a candidate stood there mass times."""
+    draw = np.random.default_rng(4)
+    X, masses = draw.uniform(size=(m, 1)), draw.integers(1, 5, m)
+    units = Units(scale(np.abs(X).max(axis=0), int(masses.sum())), None, None)
+    found = settled(X, masses, np.arange(k), units)
+    steps = lloyd(np.repeat(X, masses, axis=0), X[:k], STEPS)
+    assert (len(steps) < STEPS) == (m == 40)
+    np.testing.assert_allclose(found, steps[-1][1], rtol=1e-12)
+
+
+def test_figures_of_every_round() -> None:
+    states = solved(KMeans(Lloyd()), clusters(BLOBS, 9), BLOBS, after=True)
+    names = [tuple(state.figures) for state in states]
+    assert names[0] == ("candidates",)
+    assert names[-1] == ("changed", "shift")
+    assert KMeans(Lloyd()).init(clusters(BLOBS, 9)).figures == {}
+    assert all(np.isfinite(value) for state in states for value in state.figures.values())

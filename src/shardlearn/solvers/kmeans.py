@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Floats
 from shardlearn.core.query import Query
 from shardlearn.core.solver import Status
 from shardlearn.core.statistic import Statistic
@@ -44,11 +43,6 @@ class KMeansState:
     def figures(self) -> Mapping[str, float]:
         now = self.lloyd or self.seeding
         return {} if now is None else now.figures
-
-    @property
-    def centers(self) -> Floats | None:
-        """(k, p) as far as they are."""
-        return None if self.lloyd is None else self.lloyd.centers
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ import numpy as np
 
 from shardlearn.core.matrix import Floats, Ints
 from shardlearn.core.query import Carry, Query
-from shardlearn.core.solver import Status
 from shardlearn.statistics.seeding import NEAR, Drawn, DrawnRows, Masses, NearestOf, NearestWith, Potentials
 
 from .clusters import Clusters, Units
@@ -43,10 +42,6 @@ class SeedState:
     @property
     def figures(self) -> Mapping[str, float]:
         return {"candidates": float(len(self.candidates))}
-
-    @property
-    def status(self) -> Status:
-        return Status.CONVERGED if self.phase is SeedPhase.DONE else Status.RUNNING
 
 
 def first_rows(problem: Clusters, init: str) -> Drawn:

@@ -1,0 +1,138 @@
+"""k-means beside other libraries: the same start and as many iterations, each in a process of its own; and seeding."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from .peers import INTEL, SKLEARN, US
+from .settings import DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
+
+HEAD = ("k-means", "task", "who", "seconds", "x ours", "inertia over ours - 1", "")
+FAISS = "faiss-cpu"
+ITERATIONS, SEEDS = 20, 3
+FIT, SEEDING = f"{ITERATIONS} iterations from one start", "seeding and 1 iteration"
+WHO = {
+    FIT: ((US, None), (SKLEARN, "lloyd"), (SKLEARN, "elkan"), (INTEL, None), (FAISS, None)),
+    SEEDING: ((US, None), (SKLEARN, None), (INTEL, None)),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Float32 rows, and how many clusters are looked for."""
+
+    name: str
+    k: int
+    make: Callable[[], np.ndarray]
+
+    def written(self) -> Path:
+        folder = FOLDER / f"kmeans-{self.name.replace(' ', '-')}-{SCALE:g}"
+        if not (folder / "done").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            X = self.make()
+            np.save(folder / "X.npy", X)
+            chosen = np.random.default_rng(1).choice(len(X), self.clusters(len(X)), replace=False)
+            np.save(folder / "start.npy", X[chosen])
+            (folder / "done").touch()
+        return folder
+
+    def clusters(self, n: int) -> int:
+        """As many as asked for, but for tries with few rows."""
+        return min(self.k, n // 10)
+
+
+def mixture(n: int, p: int, k: int) -> np.ndarray:
+    """Rows around k points that lie close enough for some to be between them."""
+    rng = np.random.default_rng(p)
+    spots = rng.standard_normal((k, p), np.float32)
+    X = rng.standard_normal((rows(n), p), np.float32)
+    X += 1.5 * spots[rng.integers(0, k, len(X))]
+    return X
+
+
+def fashion() -> np.ndarray:
+    with gzip.open(Path(DATA or "") / "fashion_mnist" / "train-images-idx3-ubyte.gz") as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
+    return pixels[: rows(len(pixels))].astype(np.float32) / 255
+
+
+TABLES = [
+    Rows("1M x 32 k 64", 64, lambda: mixture(1_000_000, 32, 64)),
+    Rows("200k x 128 k 1000", 1000, lambda: mixture(200_000, 128, 1000)),
+    *([Rows("Fashion-MNIST k 100", 100, fashion)] if DATA else []),
+]
+
+
+@dataclass
+class Contender:
+    """One library in a process that fits on command."""
+
+    library: str
+    algorithm: str | None
+    process: subprocess.Popen
+    seconds: list[float] = field(default_factory=list)
+    inertia: list[float] = field(default_factory=list)
+    note: str = ""
+
+    @classmethod
+    def start(cls, library: str, algorithm: str | None, folder: Path) -> Contender:
+        command = [sys.executable, "-m", "bench.kmeans_worker", library, algorithm or "", str(folder), str(THREADS)]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return cls(library, algorithm, process)
+
+    def fit(self, order: dict) -> None:
+        """One more time; who can't says why once."""
+        if self.note:
+            return
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline() or '{"error": "its process ended"}')
+        if "error" in answer:
+            self.note = answer["error"]
+        else:
+            self.seconds.append(answer["seconds"])
+            self.inertia.append(answer["inertia"])
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def table() -> list[tuple[str, ...]]:
+    return [row for one in TABLES for task in WHO for row in race(one, task)]
+
+
+def race(one: Rows, task: str) -> list[tuple[str, ...]]:
+    """Interleaved runs of all; of seeding, from several seeds."""
+    folder = one.written()
+    field_ = [Contender.start(library, algorithm, folder) for library, algorithm in WHO[task]]
+    try:
+        for number in range(-1, REPEATS):  # the first one warms up
+            for contender in field_:
+                contender.fit({"task": task, "iterations": ITERATIONS, "seed": max(number, 0) % SEEDS})
+    finally:
+        for contender in field_:
+            contender.stop()
+    return [_row(one.name, task, contender, field_[0]) for contender in field_]
+
+
+def _row(name: str, task: str, one: Contender, ours: Contender) -> tuple[str, ...]:
+    who = f"{one.library} {one.algorithm}" if one.algorithm else one.library
+    if one.note:
+        return (name, task, who, "-", "-", "-", one.note)
+    took, base = median(one.seconds[1:]), median(ours.seconds[1:] or [np.nan])
+    apart = median(one.inertia) / median(ours.inertia or [np.nan]) - 1
+    return (name, task, who, f"{took:.3f}", f"{took / base:.2f}", f"{apart:.1e}", "")

@@ -1,0 +1,101 @@
+"""A contender's own process: `python -m bench.kmeans_worker LIBRARY ALGORITHM FOLDER THREADS`, then JSON lines."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .kmeans import FAISS, FIT
+from .peers import INTEL, US
+
+Fit = Callable[[np.ndarray], np.ndarray]  # rows -> centres
+
+
+def main(library: str, algorithm: str, folder: str, threads: str) -> None:
+    warnings.simplefilter("ignore")  # that a fixed number of iterations has not converged
+    reply = sys.stdout
+    sys.stdout = sys.stderr
+    X, start = np.load(Path(folder, "X.npy")), np.load(Path(folder, "start.npy"))
+    for line in sys.stdin:
+        order = json.loads(line)
+        try:
+            answer = timed(fitter(library, algorithm, start, order), X, library, int(threads))
+        except ImportError as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer), file=reply, flush=True)
+
+
+def timed(fit: Fit, X: np.ndarray, library: str, threads: int) -> dict[str, Any]:
+    gc.collect()
+    with within(library, threads):
+        began = time.perf_counter()
+        centers = fit(X)
+        took = time.perf_counter() - began
+    return {"seconds": took, "inertia": inertia(X, np.asarray(centers, np.float64))}
+
+
+def within(library: str, threads: int) -> Any:
+    if library == FAISS:
+        import faiss
+
+        faiss.omp_set_num_threads(threads)
+    if library != US:
+        return nullcontext()  # the environment says it
+    import shardlearn
+
+    return shardlearn.engine("threads", workers=threads)
+
+
+def fitter(library: str, algorithm: str, start: np.ndarray, order: dict[str, Any]) -> Fit:
+    """From the start with so many iterations, or from the library's own seeding with one."""
+    k, given = len(start), order["task"] == FIT
+    if library == FAISS:
+        return of_faiss(start, order["iterations"])
+    KMeans = kind(library)
+    settings: dict[str, Any] = {"algorithm": algorithm} if algorithm else {}
+    settings |= {"init": start, "max_iter": order["iterations"]} if given else {"max_iter": 1}
+    model = KMeans(k, n_init=1, tol=0.0, random_state=order["seed"], **settings)
+    return lambda X: model.fit(X).cluster_centers_
+
+
+def kind(library: str) -> Any:
+    if library == US:
+        from shardlearn.cluster import KMeans
+    elif library == INTEL:
+        from sklearnex.cluster import KMeans
+    else:
+        from sklearn.cluster import KMeans
+    return KMeans
+
+
+def of_faiss(start: np.ndarray, iterations: int) -> Fit:
+    """All points count, as they do for the others."""
+    import faiss
+
+    def fit(X: np.ndarray) -> np.ndarray:
+        model = faiss.Kmeans(X.shape[1], len(start), niter=iterations, max_points_per_centroid=1 << 30, seed=1)
+        model.train(X, init_centroids=start)
+        return model.centroids
+
+    return fit
+
+
+def inertia(X: np.ndarray, centers: np.ndarray) -> float:
+    total, half = 0.0, 0.5 * (centers * centers).sum(axis=1)
+    for first in range(0, len(X), 8192):
+        part = X[first : first + 8192].astype(np.float64)
+        total += float((part * part).sum() + 2.0 * (half - part @ centers.T).min(axis=1).sum())
+    return total
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,40 @@
+"""Docstrings and the how-to: their examples run, and every parameter and attribute is described."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from tests.linear_model import test_docs as docs
+from tests.project.sources import ROOT
+
+import shardlearn.cluster
+from shardlearn.cluster import KMeans
+
+
+def test_examples_run() -> None:
+    docs.test_examples_run(KMeans)
+
+
+def test_everything_is_described() -> None:
+    text = KMeans.__doc__ or ""
+    parameters, _, attributes = text.partition("Attributes\n    ----------")
+    for name in KMeans().get_params():
+        assert f"\n    {name} : " in parameters, name
+    for name in vars(KMeans(2).fit(np.random.default_rng(0).normal(size=(9, 2)))):
+        assert not name.endswith("_") or f"\n    {name} : " in attributes, name
+    for section in ("Parameters", "Attributes", "References", "Examples"):
+        assert f"{section}\n    {'-' * len(section)}\n" in text
+
+
+def test_the_how_to_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "kmeans.md").read_text(), re.DOTALL)
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_public_names() -> None:
+    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["KMeans"]

@@ -1,0 +1,69 @@
+"""Real data sets, read from the folder that SHARDLEARN_DATA names: agreement with scikit-learn from the same start."""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn import cluster as sk
+from tests.linear_model.test_real import covertype, held, kddcup, libsvm
+from tests.linear_model.test_real import pytestmark as pytestmark
+
+from shardlearn.cluster import KMeans
+
+
+@cache
+def fashion() -> Any:
+    with gzip.open(held("fashion_mnist", "train-images-idx3-ubyte.gz")) as file:
+        pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
+    return pixels[::6].astype(np.float32)
+
+
+def both(X: Any, k: int, **settings: Any) -> tuple[KMeans, sk.KMeans]:
+    """Ours and theirs from the same rows."""
+    rows = np.random.default_rng(0).choice(X.shape[0], k, replace=False)
+    start = X[np.sort(rows)]
+    start = start.toarray() if hasattr(start, "toarray") else start
+    return (
+        KMeans(k, init=start, **settings).fit(X),
+        sk.KMeans(k, init=start, n_init=1, **settings).fit(X),
+    )
+
+
+def test_covertype() -> None:
+    """Columns from 0/1 to 7,000, in float64."""
+    X, _ = covertype()
+    ours, theirs = both(X, 20, max_iter=20, tol=0.0)
+    assert (ours.labels_ == theirs.labels_).mean() > 0.9999
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-9)
+
+
+def test_fashion_mnist() -> None:
+    """784 pixels in float32; after 5 iterations rounding has sent next to no row elsewhere."""
+    ours, theirs = both(fashion(), 50, max_iter=5, tol=0.0)
+    assert (ours.labels_ == theirs.labels_).mean() > 0.9999
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-6)
+    starts = [KMeans(50, random_state=seed, max_iter=20).fit(fashion()).inertia_ for seed in range(3)]
+    others = [sk.KMeans(50, random_state=seed, max_iter=20).fit(fashion()).inertia_ for seed in range(3)]
+    assert np.median(starts) <= 1.005 * np.median(others)
+
+
+def test_kddcup() -> None:
+    """Columns from 0/1 to 7e8, seven rows in ten duplicates."""
+    X, _ = kddcup()
+    for seed in range(2):
+        model = KMeans(10, random_state=seed).fit(X)
+        theirs = sk.KMeans(10, init=model.cluster_centers_, n_init=1).fit(X)
+        assert theirs.inertia_ >= model.inertia_ * (1 - 1e-4)
+
+
+def test_a9a_sparse() -> None:
+    X, _ = libsvm("a9a_libsvm", "a9a.gz")
+    X = sparse.csr_array((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)  # as they want it
+    ours, theirs = both(X, 10, max_iter=10, tol=0.0)
+    assert (ours.labels_ == theirs.labels_).mean() > 0.999  # 0/1 features: many rows are equally far
+    assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-4)
