@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 from tests.statistics.same import bits
 
+from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import to_dense
+from shardlearn.core.rng import Purpose, uniform
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.registry import LOSSES
+from shardlearn.statistics import registry
 from shardlearn.statistics.class_weights import ClassWeights
 from shardlearn.statistics.curvature import STEPS, Curvature, pairs_of
 from shardlearn.statistics.double import Double, total
@@ -18,6 +21,7 @@ from shardlearn.statistics.gradient import GradSums, composed
 from shardlearn.statistics.gram import symmetric
 from shardlearn.statistics.labels import Labels
 from shardlearn.statistics.registry import STATISTICS
+from shardlearn.statistics.seeding import Drawn, NearestOf, NearestWith
 
 GRADIENTS = [name for name in STATISTICS if name.startswith("gradient")]
 
@@ -191,3 +195,47 @@ def test_sampled_rows_are_the_rows():
         assert bits(found.X) == bits((to_dense(case.block.X) - pivot).astype(np.float32))
         assert bits(found.y) == bits(case.block.y)
         assert bits(found.weight) == bits(np.ones(40) if case.block.weight is None else case.block.weight)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_nearest_candidates_stepped_as_rebuilt(sparse):
+    """Ties go to the candidate that was drawn first, also where the same row was drawn again."""
+    rng = np.random.default_rng(0)
+    X = np.rint(rng.normal(size=(500, 2)))
+    C = np.concatenate([X[:5], X[3:9], X[:4]])
+    rows = registry.sparse(X) if sparse else X
+    bare = Block(rows, None, None, 0)
+
+    def of(some):
+        return kernels.centers_of(np.ascontiguousarray(some), sparse)
+
+    now = bare.with_extra("near", NearestOf(of(C[:5]))(bare))
+    for first, stop in ((5, 11), (11, 15)):
+        now = now.with_extra("near", NearestWith(of(C[first:stop]), first)(now))
+        wanted = NearestOf(of(C[:stop]))(bare)
+        for name in ("candidate", "square"):
+            np.testing.assert_array_equal(now.extra[f"near/{name}"], wanted[name])
+    assert NearestWith(None, 15)(now)["square"] is now.extra["near/square"]
+
+
+def test_rows_are_drawn_by_their_keys():
+    """Over several blocks: the smallest keys of all rows, whatever the order of merging."""
+    rng = np.random.default_rng(1)
+    square = rng.random(900) * (rng.random(900) > 0.5)
+    block = Block(rng.normal(size=(900, 3)), None, rng.random(900), 0)
+    block = block.with_extra("near", {"square": square, "candidate": np.zeros(900, np.int32)})
+    measure = Drawn(3, 40, 7, 2, near=True)
+    words = kernels.philox(7, Purpose.SEEDING, np.arange(900), 2, 0)
+    with np.errstate(divide="ignore"):
+        key = -kernels.log1p(-uniform(words)) / (square * block.weight)
+    wanted = np.argsort(key)[:40]
+    parts = [block.slice(a, a + 100) for a in range(0, 900, 100)]
+    walked, merged_ = measure.of(parts[0]), measure.of(parts[-1])
+    for part in parts[1:]:
+        walked = measure.add(walked, part)
+    for part in parts[-2::-1]:
+        merged_ = measure.merge(merged_, measure.of(part))
+    for found in (walked, merged_, measure.of(block)):
+        np.testing.assert_array_equal(found.id, wanted)
+        np.testing.assert_array_equal(found.X, block.X[wanted])
+        np.testing.assert_array_equal(found.key, key[wanted])
