@@ -30,6 +30,17 @@ i64 cluster_sums(const AnyIn& data, const Maybe<std::int32_t>& indices, const Ma
     return kernels().cluster_sums(x, moves, fixed, k, sum, of);
 }
 
+i64 loosen(const In<std::int32_t>& labels, const In<float>& moved, float most, float next, const Out<float>& upper,
+           const Out<float>& lower, const Out<i64>& doubtful) {
+    i64 n = static_cast<i64>(labels.shape(0));
+    Loosened bounds = {values(labels, {n}, "labels"), values(moved, {-1}, "moved"), most, next,
+                       values(upper, {n}, "upper"), values(lower, {n}, "lower")};
+    i64 *to = values(doubtful, {n}, "doubtful"), k = static_cast<i64>(moved.shape(0));
+    Outside o;
+    within(bounds.labels, n, 0, k);
+    return kernels().loosen(bounds, n, to);
+}
+
 std::tuple<double, double> double_sum(const In<double>& terms, const Maybe<double>& weight) {
     const double* from = values(terms, {-1}, "values");
     i64 n = static_cast<i64>(terms.shape(0));
@@ -94,6 +105,8 @@ void dense_squares(const AnyIn& data, i64 p, const In<double>& points, const Out
 void bind_clusters(nb::module_& m) {
     m.def("cluster_sums", cluster_sums, SL_ROWS, SL_ARRAY("label"), SL_ARRAY("before").none(), SL_ARRAY("weight").none(),
           SL_ARRAY("factor"), nb::arg("room"), SL_ARRAY("sums"), SL_ARRAY("weights"));
+    m.def("loosen", loosen, SL_ARRAY("labels"), SL_ARRAY("moved"), nb::arg("most"), nb::arg("next"), SL_ARRAY("upper"),
+          SL_ARRAY("lower"), SL_ARRAY("doubtful"));
     m.def("double_sum", double_sum, SL_ARRAY("values"), SL_ARRAY("weight").none());
     m.def("nearest_sparse", nearest_sparse, SL_ROWS, SL_ARRAY("points"), SL_ARRAY("half"), SL_ARRAY("labels"), SL_ARRAY("squares").none());
     m.def("sparse_squares", sparse_squares, SL_ROWS, SL_ARRAY("points"), SL_ARRAY("half"), SL_ARRAY("squares"));

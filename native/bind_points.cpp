@@ -46,7 +46,18 @@ i64 nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>
     std::int32_t* to = values(labels, {x.n}, "labels");
     double* distances = squares ? values(*squares, {x.n}, "squares") : nullptr;
     Outside o;
-    return kernels().nearest(x, c, to, distances);
+    return kernels().nearest(x, c, {to, distances, nullptr, nullptr});
+}
+
+i64 nearest_bounds(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
+                   const In<double>& norm, const In<double>& half, double scale, const Out<std::int32_t>& labels,
+                   const Out<float>& upper, const Out<float>& lower) {
+    Rows x = dense(data, p);
+    Points c = points_of({points, pivot, panels, norm, half, scale}, x);
+    if (c.k < 1) throw nb::value_error("one point or more is needed.");
+    Nearby out = {values(labels, {x.n}, "labels"), nullptr, values(upper, {x.n}, "upper"), values(lower, {x.n}, "lower")};
+    Outside o;
+    return kernels().nearest(x, c, out);
 }
 
 void nearest_rows(const AnyIn& data, i64 p, const In<i64>& ids, const In<double>& points, const In<double>& pivot,
@@ -73,6 +84,8 @@ void bind_points(nb::module_& m) {
           SL_ARRAY("half"));
     m.def("nearest", nearest, SL_ARRAY("data"), nb::arg("n_columns"), SL_POINTS, SL_ARRAY("labels"),
           SL_ARRAY("squares").none());
+    m.def("nearest_bounds", nearest_bounds, SL_ARRAY("data"), nb::arg("n_columns"), SL_POINTS, SL_ARRAY("labels"),
+          SL_ARRAY("upper"), SL_ARRAY("lower"));
     m.def("nearest_rows", nearest_rows, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("ids"), SL_POINTS,
           SL_ARRAY("squares"), SL_ARRAY("found"));
 }

@@ -53,6 +53,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::nearest,
     isa::nearest_rows,
     isa::cluster_sums,
+    isa::loosen,
     isa::double_sum,
     isa::nearest_sparse,
     isa::sparse_squares,

@@ -61,6 +61,19 @@ struct Points {           // what rows are compared with
     std::int64_t k, p;
 };
 
+struct Nearby {           // of each row the nearest point; null where it is not asked for
+    std::int32_t* labels;
+    double* squares;      // squared distance
+    float *upper, *lower; // bounds: of the distance to the nearest point, and to every other one
+};
+
+struct Loosened {         // bounds after points moved
+    const std::int32_t* labels;
+    const float* moved;   // (k,) how far each point went, at most
+    float most, next;     // the largest two of these
+    float *upper, *lower;
+};
+
 struct Found {            // of each point the k nearest rows, by distance, then by id
     double* square;       // (m, k), infinite where there are fewer
     std::int64_t* id;     // (m, k)
@@ -145,10 +158,11 @@ struct Table {
     std::int64_t (*panel_floats)(std::int64_t k, std::int64_t p);
     double (*pack_points)(const double* points, const double* pivot, std::int64_t k, std::int64_t p, float* panels,
                           double* norm, double* half);
-    std::int64_t (*nearest)(const Rows&, const Points&, std::int32_t* labels, double* squares);
+    std::int64_t (*nearest)(const Rows&, const Points&, const Nearby&);
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
     std::int64_t (*cluster_sums)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* sums,
                                  std::int64_t* weight);
+    std::int64_t (*loosen)(const Loosened&, std::int64_t n, std::int64_t* doubtful);
     void (*double_sum)(const double* values, const double* weight, std::int64_t n, double* high, double* low);
     void (*nearest_sparse)(const Rows&, const Across&, std::int32_t* labels, double* squares);
     void (*sparse_squares)(const Rows&, const Across&, double* out);

@@ -80,6 +80,21 @@ inline i64 cluster_sums(const Rows& x, const Moves& m, const Fixed& f, i64 k, i6
     return changed;
 }
 
+// Bounds after the points moved: the nearest one by its own way, the others by the longest. Tells the rows for which
+// another point may be nearest now; the margin covers the rounding of distances in float64 as well.
+inline i64 loosen(const Loosened& b, i64 n, i64* doubtful) {
+    constexpr float MORE_32 = 1.0f + 0x1p-22f, LESS_32 = 1.0f - 0x1p-22f, MARGIN = 1.0f + 0x1p-20f;
+    i64 found = 0;
+    for (i64 i = 0; i < n; ++i) {
+        float own = b.moved[b.labels[i]], others = own == b.most ? b.next : b.most;
+        float upper = (b.upper[i] + own) * MORE_32, lower = (b.lower[i] - others) * LESS_32;
+        b.upper[i] = upper, b.lower[i] = lower;
+        doubtful[found] = i;
+        found += !(upper * MARGIN < lower);  // a NaN leaves doubt
+    }
+    return found;
+}
+
 // The sum of values times weights in twice the precision, in 16 lanes: high + low.
 inline void double_sum(const double* values, const double* weight, i64 n, double* high, double* low) {
     LaneSum sum = {};

@@ -119,13 +119,38 @@ inline void certify(const float* norm, const Best& best, const Points& c, const 
     }
 }
 
+// Of each row: its distance to the nearest point at most, and to every other point at least; not as tight as they could be.
+// The sums below have up to five roundings of 2^-24 beside terms that may cancel: ETA of those terms covers them.
+constexpr float ETA = 0x1p-21f, LEAST_DISTANCE = 0x1p-120f;
+
+inline void bound(const float* half, const float* norm, const Best& best, const Slack& slack, double largest, double scale,
+                  i64 row, int count, float* upper, float* lower) {
+    F back = setf(static_cast<float>(1.0 / scale)), more = setf(1.0f + ETA), less = setf(1.0f - ETA), eta = setf(ETA);
+    F zeros = setf(0.0f), two = setf(2.0f);
+    for (int v = 0; v < RV && v * FW < count; ++v) {
+        F size = loadf(norm + v * FW), square = size * size;
+        F limit = (loadf(best.low + v * FW) + slack.of_bases(size, largest)) * two;
+        F near = limit + square + eta * (max(limit, zeros - limit) + square);
+        F other = loadf(best.second + v * FW) * two;
+        F far = other + loadf(half + v * FW) * two - eta * (max(other, zeros - other) + square);
+        float high[FW], low[FW];
+        storef(high, max(sqrt(max(near, zeros)) * more * back, setf(LEAST_DISTANCE)));
+        storef(low, sqrt(max(far, zeros)) * less * back);
+        for (int r = 0; r < least(count - v * FW, FW); ++r) {
+            upper[row + v * FW + r] = high[r];
+            lower[row + v * FW + r] = low[r];
+        }
+    }
+}
+
 template <class T>
 inline const char* at(const Rows& x, i64 row) {
     return static_cast<const char*>(x.data) + row * x.p * static_cast<i64>(sizeof(T));
 }
 
 template <class T>
-inline i64 nearest_in(const Rows& x, const Points& c, std::int32_t* labels, double* squares) {
+inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
+    std::int32_t* labels = out.labels;
     i64 line = PR * (c.p + 2), group = PC * (c.p + 2);
     i64 batch = most<i64>(1, least<i64>(32, BATCH_BYTES / (4 * line)));
     i64 chunk = most<i64>(1, POINTS_BYTES / (4 * group)) * PC;
@@ -152,23 +177,28 @@ inline i64 nearest_in(const Rows& x, const Points& c, std::int32_t* labels, doub
                         best[static_cast<std::size_t>(b)]);
         for (i64 b = 0; b < here; ++b) {
             i64 row = i0 + b * PR;
-            certify(panels + b * line + PR, best[static_cast<std::size_t>(b)], c, slack, largest, row,
-                    static_cast<int>(least<i64>(PR, x.n - row)), labels, doubtful);
+            int count = static_cast<int>(least<i64>(PR, x.n - row));
+            const float* panel = panels + b * line;
+            const Best& found = best[static_cast<std::size_t>(b)];
+            certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
+            if (out.upper) bound(panel, panel + PR, found, slack, largest, c.scale, row, count, out.upper, out.lower);
         }
     }
     i64 redone = static_cast<i64>(doubtful.size());
     for (i64 at = 0; at < redone; at += PR)
         decide<T>(pack, c, doubtful.data() + at, static_cast<int>(least<i64>(PR, redone - at)), panels, labels);
-    if (squares)
+    if (out.upper)  // whichever point it was, none is nearer than nothing
+        for (const Doubtful& one : doubtful) out.lower[one.row] = 0.0f;
+    if (out.squares)
         squared_pairs<T>(
             x.n, c.p, [&](i64 i) { return static_cast<const T*>(x.data) + i * c.p; },
-            [&](i64 i) { return c.values + labels[i] * c.p; }, squares);
+            [&](i64 i) { return c.values + labels[i] * c.p; }, out.squares);
     return redone;
 }
 
-// Fills labels, and squares if not null; returns how many rows float32 could not decide.
-inline i64 nearest(const Rows& x, const Points& c, std::int32_t* labels, double* squares) {
-    return x.single ? nearest_in<float>(x, c, labels, squares) : nearest_in<double>(x, c, labels, squares);
+// Fills labels, and what else is not null; returns how many rows float32 could not decide.
+inline i64 nearest(const Rows& x, const Points& c, const Nearby& out) {
+    return x.single ? nearest_in<float>(x, c, out) : nearest_in<double>(x, c, out);
 }
 
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -218,6 +218,19 @@ def nearest(
     labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")] | None,
 ) -> int: ...
+def nearest_bounds(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    scale: float,
+    labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    upper: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+    lower: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+) -> int: ...
 def nearest_rows(
     data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
     n_columns: int,
@@ -243,6 +256,15 @@ def cluster_sums(
     room: int,
     sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
     weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def loosen(
+    labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    moved: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    most: float,
+    next: float,
+    upper: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+    lower: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+    doubtful: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> int: ...
 def double_sum(
     values: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],

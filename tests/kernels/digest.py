@@ -172,6 +172,11 @@ def add_points(hashes: Hashes) -> None:
             kernels.nearest_rows(rows, np.arange(n), points, found)
             hashes.add("nearest_rows", found.square, found.id)
             hashes.add("nearest", *kernels.nearest(rows, points, squares=True))
+            bounded = kernels.nearest_bounds(rows, points)
+            hashes.add("nearest_bounds", bounded.label, bounded.upper, bounded.lower)
+            moved = kernels.Moved(np.linspace(0.0, 0.25, k, dtype=np.float32), 0.25, 0.125)
+            loosened, doubtful = kernels.loosened(bounded, moved)
+            hashes.add("loosened", loosened.upper, loosened.lower, doubtful)
 
 
 def add_clusters(hashes: Hashes) -> None:
@@ -187,6 +192,8 @@ def add_clusters(hashes: Hashes) -> None:
                 hashes.add("cluster_sums", changed, sums, weights)
             found = kernels.nearest_center(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)), squares=True)
             hashes.add("nearest_center", *found)
+            squares = kernels.center_squares(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)))
+            hashes.add("center_squares", squares)
             hashes.add(
                 "double_sum", *kernels.double_sum(numbers(rng, n)), *kernels.double_sum(found.square, found.square)
             )

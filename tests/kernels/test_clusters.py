@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kernels.test_points import KINDS, data
 
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, Matrix, to_dense
+from shardlearn.solvers.lloyd import moved_by
 from shardlearn.statistics.double import total
 
 every_kind = pytest.mark.parametrize("kind", ["f64", "f32", "csr"])
@@ -159,3 +161,61 @@ def test_shapes_and_labels_are_checked() -> None:
         kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(fine[:3]), scale, sums, weights)
     with pytest.raises(TypeError, match="sparse X"):
         kernels.nearest_center(np.ones((4, 2)), kernels.centers_of(np.ones((1, 2)), sparse=True))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 2), (300, 17, 65), (97, 65, 100), (49, 3, 1)])
+def test_bounds_hold(kind: str, dtype: type, n: int, p: int, k: int) -> None:
+    """Also after the points moved, by chance or not at all."""
+    X, C = data(kind, n, p, k, dtype)
+    points = kernels.Points.of(C)
+    found = kernels.nearest_bounds(X, points)
+    np.testing.assert_array_equal(found.label, kernels.nearest(X, points).label)
+    check_bounds(found, X, C)
+    if k == 1:
+        return
+    rng = np.random.default_rng(8)
+    for size in (0.0, 1e-3, 1.0):
+        D = C + size * rng.normal(size=(k, 1)) * np.abs(C).min(axis=1, keepdims=True)
+        found, doubtful = kernels.loosened(found, moved_by(C, D))
+        check_bounds(found, X, D)
+        sure = np.setdiff1d(np.arange(n), doubtful)
+        np.testing.assert_array_equal(found.label[sure], kernels.nearest(X, kernels.Points.of(D)).label[sure])
+        C = D
+
+
+def check_bounds(found: kernels.Bounded, X: Any, C: Any) -> None:
+    """Against distances in extended precision."""
+    apart = np.sqrt(((X[:, None, :].astype(np.longdouble) - C.astype(np.longdouble)) ** 2).sum(axis=2))
+    rows = np.arange(len(X))
+    assert (found.upper >= apart[rows, found.label]).all()
+    apart[rows, found.label] = np.inf
+    assert (found.lower <= apart.min(axis=1)).all()
+
+
+def test_bounds_are_of_use() -> None:
+    """They would hold as well if they were zero and infinite: rows far from all other points are sure."""
+    rng = np.random.default_rng(0)
+    C = 10.0 * rng.normal(size=(20, 30))
+    for dtype, shift in ((np.float32, 0.0), (np.float64, 1e6)):
+        X = (C[rng.integers(0, 20, 5000)] + rng.normal(size=(5000, 30)) + shift).astype(dtype)
+        found = kernels.nearest_bounds(X, kernels.Points.of(C + shift))
+        near = np.sqrt(kernels.nearest(X, kernels.Points.of(C + shift), squares=True).square)
+        assert (found.upper < 1.01 * near).all()
+        _, doubtful = kernels.loosened(found, moved_by(C, C + 0.01))
+        assert len(doubtful) < 10
+
+
+def test_doubt_is_for_what_is_not_known() -> None:
+    label, moved = np.zeros(3, np.int32), kernels.Moved(np.array([0.5, 1.0], np.float32), 1.0, 0.5)
+    upper, lower = np.array([1.0, 1.0, np.nan], np.float32), np.array([2.6, 2.4, 9.0], np.float32)
+    found, doubtful = kernels.loosened(kernels.Bounded(label, upper, lower), moved)
+    assert doubtful.tolist() == [1, 2]
+    np.testing.assert_allclose(found.upper[:2], 1.5, rtol=1e-6)
+    assert (found.upper[:2] > 1.5).all()
+    assert upper[0] == 1.0  # what was carried stays
+    _, doubtful = kernels.loosened(kernels.Bounded(label + 1, upper, lower), moved)
+    assert doubtful.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="a label is none"):
+        kernels.loosened(kernels.Bounded(label + 2, upper, lower), moved)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 import shardlearn._native as _native
 from shardlearn.core.fixed import Scale
-from shardlearn.core.matrix import Floats, Ints, Matrix, raw
+from shardlearn.core.matrix import Array, Floats, Ints, Matrix, raw
 
 from .algebra import dot
-from .points import Labels, Nearest, Points
+from .points import Labels, Nearest, Points, _fields
 from .points import nearest as nearest_dense
 
 
@@ -50,6 +51,40 @@ def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Neares
     square = np.empty(X.shape[0]) if squares else None
     _native.nearest_sparse(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, label, square)
     return Nearest(label, square, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """The nearest point of each row; its distance at most, and that of every other point at least."""
+
+    label: Labels  # (n,)
+    upper: NDArray[np.float32]  # (n,)
+    lower: NDArray[np.float32]  # (n,)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far each of k points went, at most; and the largest two of these."""
+
+    each: NDArray[np.float32]  # (k,)
+    most: float
+    next: float
+
+
+def nearest_bounds(X: Array, points: Points) -> Bounded:
+    """As `nearest`, and bounds, from the float32 scores alone."""
+    n = len(X)
+    out = Bounded(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32))
+    _native.nearest_bounds(X, X.shape[1], *_fields(points), out.label, out.upper, out.lower)
+    return out
+
+
+def loosened(bounded: Bounded, moved: Moved) -> tuple[Bounded, Ints]:
+    """The bounds after the points moved, and the rows for which another point may be nearest now; labels stay."""
+    out = Bounded(bounded.label, bounded.upper.copy(), bounded.lower.copy())
+    doubtful = np.empty(len(out.label), np.int64)
+    count = _native.loosen(out.label, moved.each, moved.most, moved.next, out.upper, out.lower, doubtful)
+    return out, doubtful[:count]
 
 
 def center_squares(X: Matrix, centers: Centers) -> Floats:

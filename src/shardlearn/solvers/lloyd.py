@@ -22,6 +22,7 @@ from shardlearn.statistics.beside import Beside
 from shardlearn.statistics.clusters import (
     LABELS,
     Assign,
+    AssignBounded,
     Assigned,
     ClusterSums,
     FarRows,
@@ -30,10 +31,14 @@ from shardlearn.statistics.clusters import (
     Labels,
     Moved,
     Reassign,
+    ReassignDoubtful,
 )
 from shardlearn.statistics.moments import Moments, MomentSums
 
 from .clusters import Clusters, Units
+
+PAYS = 512  # multiplications a row
+GROWN = 1.0 + 2.0**-30  # far above the rounding of a distance, also of one between centres
 
 
 class LloydPhase(Enum):
@@ -73,6 +78,7 @@ class Lloyd:
     tol: float = 1e-4
     max_iter: int = 300
     labels: bool = False  # the state is to have them at last
+    bounds: bool = True  # rows that surely stay are not compared, where that pays; labels are the same
 
     def begin(self, problem: Clusters, centers: Floats, units: Units) -> LloydState:
         shape = (units.scale.limbs, problem.k, problem.shape.features)
@@ -86,11 +92,22 @@ class Lloyd:
             empty = int(np.count_nonzero(state.weights == 0))
             return Query(Farthest(now, p, empty, units.exponent))
         before = None if state.before is None else problem.compared(state.before)
-        carry = (Carry(LABELS, state.iterations, Assign(now, before), Reassign(now)),)
+        carry = (self._carry(problem, state, now, before),)
         sums = ClusterSums(problem.k, p, units.scale, units.exponent)
         if state.before is None:
             return Query(Beside((sums, Moments(p, pivot=units.middle))), carry)
         return Query(sums, carry)
+
+    def _carry(
+        self, problem: Clusters, state: LloydState, now: kernels.Centers, before: kernels.Centers | None
+    ) -> Carry:
+        """Labels; with bounds for dense rows, where comparing a row takes longer than its bounds."""
+        if not self.bounds or problem.k * problem.shape.features < PAYS or not isinstance(now, kernels.Points):
+            return Carry(LABELS, state.iterations, Assign(now, before), Reassign(now))
+        assert before is None or isinstance(before, kernels.Points)
+        start = state.centers if state.before is None else state.before
+        step = ReassignDoubtful(now, moved_by(start, state.centers))
+        return Carry(LABELS, state.iterations, AssignBounded(now, before), step)
 
     def tell(self, problem: Clusters, state: LloydState, answer: Any) -> LloydState:
         match answer:
@@ -125,6 +142,15 @@ class Lloyd:
         if phase is LloydPhase.FINISH and problem.single:
             centers = centers.astype(np.float32).astype(np.float64)  # what is published: labels belong to it
         return replace(state, before=state.centers, centers=centers, shift=shift, phase=phase, verdict=verdict)
+
+
+def moved_by(before: Floats, now: Floats) -> kernels.Moved:
+    """How far each centre went, rounded up."""
+    apart = now - before
+    square = np.array([kernels.dot(one, one) for one in apart])
+    far = np.nextafter((np.sqrt(square) * GROWN).astype(np.float32), np.float32(np.inf))
+    order = np.sort(far)
+    return kernels.Moved(far, float(order[-1]), float(order[-2]) if len(order) > 1 else 0.0)
 
 
 def means(sums: Ints, weights: Ints, centers: Floats, scale: fixed.Scale) -> Floats:

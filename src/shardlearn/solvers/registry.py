@@ -180,7 +180,7 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "gram least squares, sparse": lambda: _sparse_numbers(GramLeastSquares()),
         "iterative least squares": lambda: _numbers(IterativeLeastSquares(1e-6, 500), (0.5, 1.0)),
         "iterative least squares, sparse": lambda: _sparse_numbers(IterativeLeastSquares(1e-10, 500)),
-        "k-means": lambda: _clusters(KMeans(Lloyd(0.0)), 12),
+        "k-means": lambda: _clusters(KMeans(Lloyd(0.0)), 32),
         "k-means, float32, weights": lambda: _clusters(
             KMeans(Lloyd(1e-6, labels=True)), 12, weighted=True, single=True
         ),

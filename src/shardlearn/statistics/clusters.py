@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.fixed import Scale
-from shardlearn.core.matrix import Array, Floats, Ints, take_rows, to_dense
+from shardlearn.core.matrix import Array, Floats, Ints, raw, take_rows, to_dense
 
 from .double import Double
 
@@ -54,6 +54,52 @@ class Reassign:
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         label = kernels.nearest_center(block.X, self.centers).label
         return {"label": label, "before": block.extra[f"{LABELS}/label"]}
+
+
+# -- labels with bounds, for rows that need not be looked at -----------------------------------------------------------
+
+MANY = 0.7  # share of a block's rows from which on all of them are compared at once
+
+
+@dataclass(frozen=True, slots=True)
+class AssignBounded:
+    """As `Assign`, with what `ReassignDoubtful` goes on from."""
+
+    centers: kernels.Points
+    before: kernels.Points | None
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        before = np.full(block.n, -1, np.int32)
+        if self.before is not None:
+            before = kernels.nearest_center(block.X, self.before).label
+        return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), before)
+
+
+@dataclass(frozen=True, slots=True)
+class ReassignDoubtful:
+    """As `Reassign`, but only rows whose nearest centre may be another one are compared (Hamerly 2010).
+
+    A row stays where it is if its centre is surely nearer than any other, by how far centres moved since the row was
+    compared: so labels are those that comparing all rows gives.
+    """
+
+    centers: kernels.Points
+    moved: kernels.Moved
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        before, upper, lower = (block.extra[f"{LABELS}/{name}"] for name in ("label", "upper", "lower"))
+        now, doubtful = kernels.loosened(kernels.Bounded(before, upper, lower), self.moved)
+        if len(doubtful) > MANY * block.n:
+            return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), before)
+        label = before.copy()
+        if len(doubtful):
+            found = kernels.nearest_bounds(raw(take_rows(block.X, doubtful)).data, self.centers)
+            label[doubtful], now.upper[doubtful], now.lower[doubtful] = found.label, found.upper, found.lower
+        return _columns(kernels.Bounded(label, now.upper, now.lower), before)
+
+
+def _columns(now: kernels.Bounded, before: Labels) -> Mapping[str, Array]:
+    return {"label": now.label, "before": before, "upper": now.upper, "lower": now.lower}
 
 
 # -- sums --------------------------------------------------------------------------------------------------------------
