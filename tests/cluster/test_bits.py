@@ -84,6 +84,17 @@ def test_processes_one_of_which_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_p
         assert shardlearn.fingerprint(model.fit(path)) == wanted
 
 
+def test_the_fit_of_a_file_is_called_again(tmp_path: Path) -> None:
+    names = [f"x{j}" for j in range(17)]
+    table = pa.table({**dict(zip(names, NARROW.T, strict=True)), "w": WEIGHT, "kind": WEIGHT > 1})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet")
+    with shardlearn.checkpoint(tmp_path / "run", every=0):
+        model = KMeans(5, random_state=None, max_iter=4).fit(tmp_path / "x.parquet", y="kind", sample_weight="w")
+    again = shardlearn.resume(tmp_path / "run")
+    assert again.seed_ == model.seed_
+    assert shardlearn.fingerprint(again) == shardlearn.fingerprint(model)
+
+
 class StopError(Exception):
     """In the middle of a fit."""
 

@@ -19,6 +19,8 @@ from sklearn.metrics import adjusted_rand_score
 import shardlearn
 from shardlearn import InputError, ParameterError
 from shardlearn.cluster import KMeans
+from shardlearn.solvers.lloyd import Lloyd
+from shardlearn.solvers.seeding import Oversampling
 
 rng = np.random.default_rng(0)
 SPOTS = 8.0 * rng.normal(size=(7, 6))
@@ -223,3 +225,41 @@ def test_iris() -> None:
     model = KMeans(3, n_init=10, random_state=0).fit(data)
     best = sk.KMeans(3, n_init=10, random_state=0).fit(data)
     assert model.inertia_ == pytest.approx(best.inertia_, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_init", [1, 3])
+def test_a_fit_that_is_stopped_has_the_last_centres(n_init: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Lloyd.tell
+
+    def tell(self: Any, problem: Any, state: Any, answer: Any) -> Any:
+        if state.iterations == 2:
+            raise KeyboardInterrupt
+        return told(self, problem, state, answer)
+
+    monkeypatch.setattr(Lloyd, "tell", tell)
+    model = KMeans(20, n_init=n_init, random_state=0)
+    with pytest.raises(shardlearn.Interrupted, match="the model of the last whole round"):
+        model.fit(X)
+    assert model.n_iter_ == 2
+    assert model.cluster_centers_.shape == (20, 6)
+    assert not hasattr(model, "inertia_")
+    assert not hasattr(model, "labels_")
+    assert model.predict(X).max() == 19
+
+
+def test_a_fit_that_is_stopped_before_there_are_centres(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Oversampling, "tell", tell)
+    model = KMeans(20, random_state=0)
+    with pytest.raises(shardlearn.Interrupted, match="it is as it was before"):
+        model.fit(X)
+    assert not hasattr(model, "cluster_centers_")
+
+
+def test_too_little_memory_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pd.DataFrame(np.zeros((200_000, 30))).rename(columns=str).to_parquet(path)
+    with shardlearn.engine("threads", workers=1, memory="80MB"), pytest.raises(shardlearn.MemoryLimitError):
+        KMeans(50_000).fit(path)
