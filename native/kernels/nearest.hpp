@@ -121,7 +121,7 @@ inline void certify(const float* norm, const Best& best, const Points& c, const 
 
 // Of each row: its distance to the nearest point at most, and to every other point at least; not as tight as they could be.
 // The sums below have up to five roundings of 2^-24 beside terms that may cancel: ETA of those terms covers them.
-constexpr float ETA = 0x1p-21f, LEAST_DISTANCE = 0x1p-120f;
+constexpr float ETA = 0x1p-21f, LEAST_DISTANCE = 0x1p-120f, FARTHEST = 0x1.fffffep127f;
 
 inline void bound(const float* half, const float* norm, const Best& best, const Slack& slack, double largest, double scale,
                   i64 row, int count, float* upper, float* lower) {
@@ -135,7 +135,7 @@ inline void bound(const float* half, const float* norm, const Best& best, const 
         F far = other + loadf(half + v * FW) * two - eta * (max(other, zeros - other) + square);
         float high[FW], low[FW];
         storef(high, max(sqrt(max(near, zeros)) * more * back, setf(LEAST_DISTANCE)));
-        storef(low, sqrt(max(far, zeros)) * less * back);
+        storef(low, min(sqrt(max(far, zeros)) * less * back, setf(FARTHEST)));  // an infinity would never become less
         for (int r = 0; r < least(count - v * FW, FW); ++r) {
             upper[row + v * FW + r] = high[r];
             lower[row + v * FW + r] = low[r];

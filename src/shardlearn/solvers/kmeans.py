@@ -21,6 +21,10 @@ from .clusters import Clusters, Units, units
 from .lloyd import Lloyd, LloydState
 from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
 
+quiet = np.errstate(
+    over="ignore", invalid="ignore"
+)  # distances too large for float64, or for bounds, are told apart no more
+
 SEEDINGS: Mapping[str, Oversampling | OneByOne] = MappingProxyType(
     {"k-means||": Oversampling(), "k-means++": OneByOne()}
 )
@@ -55,6 +59,7 @@ class KMeans:
     def init(self, problem: Clusters, /) -> KMeansState:
         return KMeansState()
 
+    @quiet
     def ask(self, problem: Clusters, state: KMeansState, /) -> Query[Any]:
         if state.lloyd is not None:
             return self.lloyd.ask(problem, state.lloyd)
@@ -66,6 +71,7 @@ class KMeans:
             looks = (*looks, first_rows(problem, self.seeding))
         return Query(Beside(looks))
 
+    @quiet
     def tell(self, problem: Clusters, state: KMeansState, answer: Any, /) -> KMeansState:
         state = replace(state, rounds=state.rounds + 1)
         if state.lloyd is not None:
