@@ -219,3 +219,12 @@ def test_doubt_is_for_what_is_not_known() -> None:
     assert doubtful.tolist() == [1, 2]
     with pytest.raises(ValueError, match="a label is none"):
         kernels.loosened(kernels.Bounded(label + 2, upper, lower), moved)
+
+
+def test_bounds_beyond_float32_are_its_largest_number() -> None:
+    """An infinite one would say for ever that no other point is near."""
+    X, C = np.full((1, 16), -1e37), np.repeat([[0.0], [1.5e38]], 16, axis=1)
+    found = kernels.nearest_bounds(X, kernels.Points.of(C))
+    assert found.label[0] == 0
+    assert 4e37 <= float(found.upper[0]) < 1e38
+    assert float(found.lower[0]) == float(np.finfo(np.float32).max) < 6.4e38
