@@ -28,7 +28,7 @@ from shardlearn.solvers.lloyd import PAYS, Lloyd
 from shardlearn.solvers.problem import Shape
 from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
-from shardlearn.solvers.spreading import STEPS, settled, spread
+from shardlearn.solvers.spreading import SEARCHES, STEPS, potential, searched, settled, spread
 from shardlearn.solvers.together import Together
 from shardlearn.statistics.seeding import Drawn
 
@@ -350,6 +350,19 @@ def test_candidates_settle_by_their_masses(m: int, k: int) -> None:
     steps = lloyd(np.repeat(X, masses, axis=0), X[:k], STEPS)
     assert (len(steps) < STEPS) == (m == 40)
     np.testing.assert_allclose(found, steps[-1][1], rtol=1e-12)
+
+
+def test_the_best_search_counts() -> None:
+    draw = np.random.default_rng(6)
+    X = 9.0 * draw.normal(size=(30, 2))[draw.integers(0, 30, 600)] + draw.normal(size=(600, 2))
+    masses = draw.integers(1, 5, 600)
+    units = Units(scale(np.abs(X).max(axis=0), int(masses.sum())), None, None)
+    each = [settled(X, masses, spread(X, masses, 30, 1, s), units) for s in range(SEARCHES)]
+    left = [potential(X, masses, centers) for centers in each]
+    assert len(set(left)) > 2
+    squares = ((X[:, None] - each[0]) ** 2).sum(axis=2).min(axis=1)
+    assert left[0] == pytest.approx(float((squares * masses).sum()), rel=1e-12)
+    assert searched(X, masses, 30, 1, units).tobytes() == each[int(np.argmin(left))].tobytes()
 
 
 def test_figures_of_every_round() -> None:

@@ -18,7 +18,7 @@ from shardlearn.core.query import Carry, Query
 from shardlearn.statistics.seeding import NEAR, Drawn, DrawnRows, Masses, NearestOf, NearestWith, Potentials
 
 from .clusters import Clusters, Units
-from .spreading import settled, spread, trials
+from .spreading import searched, trials
 
 ROUNDS, OVER = 5, 2  # of k-means||, each drawing OVER * k rows
 
@@ -78,8 +78,8 @@ class Oversampling:
             last = state.rounds == ROUNDS or not len(order)
             phase = SeedPhase.WEIGH if last else SeedPhase.DRAW
             return replace(state, candidates=both, new=len(order), phase=phase)
-        chosen = spread(state.candidates, answer, problem.k, problem.seed)
-        return replace(state, candidates=settled(state.candidates, answer, chosen, units), new=0, phase=SeedPhase.DONE)
+        centers = searched(state.candidates, answer, problem.k, problem.seed, units)
+        return replace(state, candidates=centers, new=0, phase=SeedPhase.DONE)
 
 
 @dataclass(frozen=True, slots=True)

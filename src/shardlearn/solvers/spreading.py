@@ -13,6 +13,7 @@ from .lloyd import means
 
 STREAM = 1 << 30  # of draws among candidates: far from those of rounds
 STEPS = 20
+SEARCHES, PRODUCTS = 8, 1 << 30  # at most, and multiplications of all searches together
 
 
 def trials(k: int) -> int:
@@ -20,13 +21,28 @@ def trials(k: int) -> int:
     return 2 + int(kernels.log(np.array([float(k)]))[0])
 
 
-def spread(candidates: Floats, masses: Ints, k: int, seed: int) -> Ints:
+def searched(candidates: Floats, masses: Ints, k: int, seed: int, units: Units) -> Floats:
+    """(k, p) the best of some searches among the candidates: there are few of them beside the rows."""
+    m, p = candidates.shape
+    count = max(1, min(SEARCHES, PRODUCTS // max(m * p * k * trials(k), 1)))
+    found = [settled(candidates, masses, spread(candidates, masses, k, seed, s), units) for s in range(count)]
+    return found[int(np.argmin([potential(candidates, masses, centers) for centers in found]))]
+
+
+def potential(candidates: Floats, masses: Ints, centers: Floats) -> float:
+    """sum_i mass_i min_j |x_i - c_j|^2"""
+    square = kernels.nearest(candidates, kernels.Points.of(centers), squares=True).square
+    assert square is not None
+    return kernels.dot(square, masses.astype(np.float64))
+
+
+def spread(candidates: Floats, masses: Ints, k: int, seed: int, search: int = 0) -> Ints:
     """(k,) which of the (m, p) candidates; repeated where fewer than k lie apart."""
     m, t = len(candidates), trials(k)
     apart = candidates - candidates[0]
     across, norm = np.ascontiguousarray(apart.T), np.array([kernels.dot(row, row) for row in apart])
     mass, ids = masses.astype(np.float64), np.arange(t * k, dtype=np.int64)
-    draws = rng.uniform(kernels.philox(seed, rng.Purpose.SEEDING, ids, STREAM, 0)).reshape(k, t)
+    draws = rng.uniform(kernels.philox(seed, rng.Purpose.SEEDING, ids, STREAM + search, 0)).reshape(k, t)
     chosen, left = np.zeros(k, np.int64), np.ones(m)
     for step in range(k):
         upto = np.cumsum(mass * left)
