@@ -15,6 +15,7 @@ from .machine import cpus
 from .pool import PoolEngine
 from .ray import Crew, Patience, RayPool
 from .ray_cluster import connected, ray_package
+from .ray_pulse import Pulse, vitals
 from .room import Room
 from .rounds import Policy
 from .spread import Spread
@@ -100,10 +101,20 @@ class Sessions:
         with ExitStack() as closing:
             least = (wanted.workers or 1) * wanted.threads
             at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
-            crew = Crew(ray_package(), wanted.threads, PATIENCE)
+            ray = ray_package()
+            crew = Crew(ray, wanted.threads, PATIENCE)
             closing.callback(crew.close)
+            pulse = Pulse(vitals(ray, wanted.address == "local"), lambda error: self._lost(crew, error))
+            closing.callback(pulse.stop)
             self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
         return self.now
+
+    def _lost(self, crew: Crew, error: EngineError) -> None:
+        """The cluster is gone: tell who waits for it, and leave it before Ray ends the program for it."""
+        crew.give_up(error)
+        with self.lock:
+            if self.now is not None and self.now.crew is crew:
+                self.close()
 
 
 SESSIONS = Sessions()
