@@ -17,7 +17,7 @@ from shardlearn.core.errors import EngineError
 from shardlearn.core.events import Sent, Timed
 
 from .pool import Inbox
-from .rounds import Began, Failed, Lost, Ticket
+from .rounds import Began, Done, Failed, Lost, Ticket
 from .shipping import Parcel, Shipper
 from .worker import Hello, Worker, versions
 
@@ -74,6 +74,7 @@ class Job:
     among: int  # the first so many workers
     home: int
     clocked: Callable[[int, float, bool], None]  # who has done it, in how many seconds, and whether it was read
+    told: Callable[[Done | Failed], Done | Failed]  # in the words of the whole
     since: float = field(default_factory=monotonic)
 
 
@@ -293,7 +294,7 @@ class Crew:
                     read = any(isinstance(event, Timed) and event.phase in READING for event in events)
                     job.clocked(slot.number, monotonic() - slot.since, read)
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-                job.inbox.stimuli.put(end)
+                job.inbox.stimuli.put(job.told(end))
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

@@ -31,6 +31,7 @@ class Parcel:
     body: bytes
     refs: Mapping[str, Any]
     nbytes: int  # that a worker needs for it: the body, and arrays that were not in the store before
+    parted: bool = False  # whether its data go in parts
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Shipper:
             if last is None or last[0].data is not task.data or last[0].asked is not task.asked:
                 last = self._last = task, self._packed(task)
             parts = self._parts(task)
-            return replace(last[1], refs={**last[1].refs, **parts}) if parts else last[1]
+            return replace(last[1], refs={**last[1].refs, **parts}, parted=True) if parts else last[1]
 
     def hand_over(self, old: int, new: int) -> None:
         with self._lock:
