@@ -21,7 +21,8 @@ from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
 from shardlearn.engines import ray_cluster, ray_session
 from shardlearn.engines.pool import PoolEngine
-from shardlearn.engines.ray import Actor, Crew, Patience, RayPool
+from shardlearn.engines.ray import Actor, Crew, Patience
+from shardlearn.engines.ray_pool import RayPool
 from shardlearn.engines.room import Room
 from shardlearn.engines.worker import Hello
 

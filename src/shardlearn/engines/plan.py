@@ -54,6 +54,7 @@ class Plan:
     workers: int
     account: Account
     window: int | None = None
+    ahead: int = 1  # pieces that a worker is given: one to do, the others wait
 
     @property
     def need(self) -> int:
@@ -77,6 +78,7 @@ class Demand:
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
+    kind: type | None = None  # of question: those of one kind take about as long
 
 
 Passes: TypeAlias = Iterable[tuple[Demand, Sequence[range] | None]]  # some walk along runs of blocks

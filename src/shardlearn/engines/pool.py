@@ -22,6 +22,7 @@ from shardlearn.core.events import (
     PassFinished,
     PassStarted,
     PieceRetried,
+    Staffed,
     Timed,
 )
 from shardlearn.core.query import Query, Transform
@@ -31,7 +32,23 @@ from shardlearn.core.tree import Node, Tree, aligned
 from .plan import Demand, Here, Plan, Plans, span_of
 from .reading import Attempt, Lane, Place, Stop, Stopped
 from .room import Room
-from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
+from .rounds import (
+    Cancel,
+    Command,
+    Done,
+    Drop,
+    Failed,
+    GiveUp,
+    Passed,
+    Piece,
+    Policy,
+    Round,
+    Stimulus,
+    Submit,
+    Take,
+    Tick,
+    Ticket,
+)
 from .serial import finished
 from .visit import concluded, nothing, quiet, rewritten_bytes, run_spans, walks
 from .work import FoldTask, RunTask, StreamTask, Task
@@ -122,7 +139,8 @@ class Drive:
                 if self.stop():
                     raise Stopped
                 for stimulus in (*self.inbox.arrived(self.poll), Tick()):
-                    self._away.discard(getattr(stimulus, "ticket", None))
+                    if isinstance(stimulus, Done | Failed):
+                        self._away.discard(stimulus.ticket)
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
@@ -222,6 +240,7 @@ class PoolEngine:
     to_tell: list[str] = field(default_factory=list)  # plain sentences for people, once
     job: int = field(default_factory=lambda: next(_JOBS))
     inbox: Callable[[], Inbox] = Inbox  # a new one for each round
+    _staff: int | None = None  # workers, as was told last
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 
@@ -348,15 +367,18 @@ class PoolEngine:
 
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
         opened, measure = self._opened[at.key], query.measure
-        answer = measure.bytes()
-        return Demand(
-            span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure), walks(query)
-        )
+        answer, walk, kind = measure.bytes(), walks(query), type(measure)
+        foot, beside = opened.foot, query.beside
+        return Demand(span, opened.cuts, foot, self.workers, answer, beside, gathers(measure), walk, kind)
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
+        if self._staff not in (None, self.workers):
+            call.emit(Staffed(self.workers))
+        self._staff = self.workers
         call.emit(plan.told())
         number = next(self._rounds)
-        round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
+        epoch, policy = self.pool.epoch, self.policy
+        round_ = Round(self.job, epoch, number, plan.pieces, plan.workers, policy, plan.window, plan.ahead)
         return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
 
 
