@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
@@ -33,7 +35,9 @@ ROOT = Path(__file__).parents[2]
 def alone() -> Any:
     """What a process found that started a cluster and stopped it. Nothing else has ever started Ray in it."""
     command = [sys.executable, "-W", "error", "-m", "tests.engines.ray_alone"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
+    with tempfile.TemporaryDirectory(prefix="a", dir="/tmp") as short:  # no folders of others
+        env = os.environ | {"TMPDIR": short}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=ROOT, env=env)
     assert done.stderr == "", "not a word of Ray's"
     assert len(done.stdout.splitlines()) == 1, "not a word of Ray's"
     return json.loads(done.stdout)

@@ -122,13 +122,16 @@ class Sessions:
     def _lost(self, crew: Crew, error: EngineError) -> None:
         """The cluster is gone: tell who waits for it, and leave it before Ray ends the program for it."""
         crew.give_up(error)
-        while self.now is not None and self.now.crew is crew:  # else somebody closes it, and waits for this thread
+        while self._is(crew):  # else somebody closes it, and waits for this thread
             if self.lock.acquire(timeout=0.1):
                 try:
-                    if self.now is not None and self.now.crew is crew:
+                    if self._is(crew):
                         self.close()
                 finally:
                     self.lock.release()
+
+    def _is(self, crew: Crew) -> bool:
+        return self.now is not None and self.now.crew is crew
 
 
 SESSIONS = Sessions()
