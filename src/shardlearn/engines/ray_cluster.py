@@ -153,7 +153,8 @@ def probed(address: str, insecure: bool) -> tuple[str, bool]:
         code="SL4014",
         found=str(told.get("why", "")),
         needed='"auto" on a node of a running cluster, the "host:port" of its head, or "local"',
-        fix='engine("ray", address="local") starts a private one on this machine',
+        fix='engine("ray", address="local") starts a private one on this machine'
+        + ("; a cluster with TLS wants RAY_USE_TLS=1 and a certificate here too" if told["state"] == "silent" else ""),
     )
 
 
