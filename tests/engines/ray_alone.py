@@ -44,8 +44,16 @@ def state() -> dict[str, Any]:
 
 def family(pid: int) -> set[int]:
     """Processes that come from this one."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in words(task)]
     return {int(child) for child in children} | {one for child in children for one in family(int(child))}
+
+
+def words(path: Path) -> list[str]:
+    """None where a thread has just ended."""
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
 
 
 def listening() -> list[tuple[str, int]]:

@@ -12,16 +12,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shardlearn.core.errors import EngineError, ParameterError
 
+from .ray_apart import HERE, apart
 from .ray_folder import folder
 
+T = TypeVar("T")
 PROBE = Path(__file__).with_name("ray_probe.py")
 BOUND = "Ray's servers listen on all of this machine's addresses; whoever has not this cluster's token is refused"
 OPEN = "this Ray cluster asks for no token: whoever reaches it can run programs on it"
@@ -45,8 +47,8 @@ def ray_package() -> Any:
 
 
 @contextmanager
-def connected(address: str, cpus: int, insecure: bool) -> Iterator[tuple[str, str]]:
-    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local").
+def connected(address: str, cpus: int, insecure: bool, isolate: bool = False) -> Iterator[tuple[str, str]]:
+    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local"), maybe isolated.
 
     Gives what it is called, and a sentence on who may reach it, or "".
 
@@ -58,7 +60,7 @@ def connected(address: str, cpus: int, insecure: bool) -> Iterator[tuple[str, st
         if ray.is_initialized():
             way = already(ray, address, insecure)
         else:
-            way = private(ray, cpus) if address == "local" else joined(ray, address, insecure)
+            way = private(ray, cpus, isolate) if address == "local" else joined(ray, address, insecure)
         with way as found:
             yield found
 
@@ -76,17 +78,23 @@ def must_be_joined_directly(address: str) -> None:
 
 
 @contextmanager
-def private(ray: Any, cpus: int) -> Iterator[tuple[str, str]]:
-    """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read."""
-    with folder() as inside:
+def private(ray: Any, cpus: int, isolate: bool) -> Iterator[tuple[str, str]]:
+    """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read.
+
+    Isolated, it is in a network namespace, where nobody else can reach it.
+    """
+    with apart() if isolate else nullcontext(called) as there, folder() as inside:
         token = inside / "token"
         token.touch(0o600)
         token.write_text(secrets.token_hex(32))
         with token_mode(RAY_AUTH_TOKEN_PATH=str(token)):
-            with no_cluster("The private Ray cluster did not start."):
-                start(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(inside / "r"))
+            how = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": str(inside / "r")}
+            if isolate:
+                how["_node_ip_address"] = HERE
             try:
-                yield "local", BOUND
+                with no_cluster("The private Ray cluster did not start."):
+                    there(lambda: start(ray, address="local", **how))
+                yield "local", "" if isolate else BOUND
             finally:
                 shut_down(ray)
 
@@ -251,6 +259,11 @@ def put_back(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+def called(what: Callable[[], T]) -> T:
+    """Here, in this thread."""
+    return what()
 
 
 def shut_down(ray: Any) -> None:

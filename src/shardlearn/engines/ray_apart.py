@@ -1,0 +1,84 @@
+"""A network namespace of this process's own: what is started in it is reached by nobody else.
+
+Threads are in namespaces, and what a thread starts is where it is. One namespace serves a process to its end, as
+threads of gRPC stay in it that outlive a cluster.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Lock, Thread, get_native_id
+from typing import Any, TypeVar
+
+from shardlearn.core.errors import EngineError
+
+HERE = "127.1.0.1"  # any of the loopback's, but for the one that Ray takes for no address at all
+NEWNET = 0x40000000  # sched.h
+SET_FLAGS, UP = 0x8914, 0x1  # ioctl and if.h
+
+T = TypeVar("T")
+_lock = Lock()
+_namespaces: list[int] = []  # its file, once it is there
+
+
+def enter() -> None:
+    """Move this thread there."""
+    libc = ctypes.CDLL(None, use_errno=True)  # Python has it from 3.12 on
+    with _lock:
+        wrong = libc.setns(_namespaces[0], NEWNET) if _namespaces else libc.unshare(NEWNET)
+        if wrong:
+            raise EngineError(
+                "This process may not make a network namespace for a private cluster.",
+                code="SL4020",
+                found=os.strerror(ctypes.get_errno()),
+                needed="root, or the capability CAP_SYS_ADMIN",
+                fix="leave isolate=True out: who has not the cluster's token is refused all the same",
+            )
+        if not _namespaces:
+            _up("lo")
+            _namespaces.append(os.open(f"/proc/self/task/{get_native_id()}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _up(device: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", device.encode(), UP))
+
+
+@contextmanager
+def apart() -> Iterator[Callable[[Callable[[], T]], T]]:
+    """A thread there, which does what it is told; what it starts ends with it."""
+    calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
+
+    def serve() -> None:
+        while (call := calls.get()) is not None:
+            what, future = call
+            try:
+                future.set_result(what())
+            except BaseException as error:  # whatever it is, it belongs to who waits
+                future.set_exception(error)
+
+    def do(what: Callable[[], T]) -> T:
+        future: Future[T] = Future()
+        calls.put((what, future))
+        try:
+            return future.result()
+        finally:
+            if not future.done():  # interrupted: what was begun is finished first, and can be undone then
+                future.exception()
+
+    thread = Thread(target=serve, name="shardlearn-ray-apart", daemon=True)
+    thread.start()
+    try:
+        do(enter)
+        yield do
+    finally:
+        calls.put(None)
+        thread.join()
