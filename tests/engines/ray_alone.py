@@ -33,13 +33,20 @@ def state() -> dict[str, Any]:
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     return {
         "environment": dict(os.environ),
-        "handlers": [*handlers, str(sys.excepthook), faulthandler.is_enabled()],
+        "handlers": [*handlers, str(sys.excepthook), faulthandler.is_enabled(), *signals()],
         "loggers": [str(logging.getLogger(name).handlers) + str(logging.getLogger(name).level) for name in ("", "ray")],
         "threads": sorted(thread.name for thread in threading.enumerate() if "ray" in thread.name),
         "folders": sorted(path.name for path in Path(tempfile.gettempdir()).glob("shardlearn-*")),
-        "memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+        "memory": sorted(path.name for path in Path("/dev/shm").iterdir() if "loky" not in path.name),  # of any process
         "children": sorted(family(os.getpid())),
     }
+
+
+def signals() -> list[str]:
+    """Which are ignored and which are caught, as the system has it."""
+    return [
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(("SigIgn", "SigCgt"))
+    ]
 
 
 def family(pid: int) -> set[int]:

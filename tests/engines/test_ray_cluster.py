@@ -21,7 +21,7 @@ import shardlearn
 from shardlearn.core.errors import EngineError, ParameterError
 from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
-from shardlearn.engines import ray_cluster, ray_session
+from shardlearn.engines import current, ray_cluster, ray_session
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.ray import Actor, Crew, Patience
 from shardlearn.engines.ray_pool import RayPool
@@ -185,3 +185,24 @@ def test_settings_name_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
     with shardlearn.engine(memory="100MB") as engine:
         assert (engine.name, engine.workers, engine.memory) == ("ray", 3, 10**8)
+
+
+def test_in_a_worker_of_joblib_one_worker_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would take all CPUs, and the others would wait for none."""
+    asked = []
+
+    class Sessions:
+        def engine(self, wanted: ray_session.Wanted, memory: int | None) -> Any:
+            asked.append(wanted.workers)
+            return PoolEngine("ray", object(), Room())  # type: ignore[arg-type]
+
+        def keep(self) -> None:
+            pass
+
+    monkeypatch.setattr(ray_session, "SESSIONS", Sessions())
+    monkeypatch.setattr("shardlearn.config.inside_joblib_worker", lambda: True)
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:auto")
+    assert "joblib" in current().workers_from
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "3")
+    current()
+    assert asked == [1, 3]

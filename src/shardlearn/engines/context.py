@@ -246,6 +246,8 @@ def _released() -> None:
 
 def _on_ray(wish: Wish) -> PoolEngine:
     ray = _ray()
+    if wish.workers is None and config.inside_joblib_worker():  # each of them would wait for all CPUs
+        wish = replace(wish, workers=1, workers_from="one, inside a worker process of joblib or multiprocessing")
     wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure, wish.isolate)
     found: PoolEngine = ray.SESSIONS.engine(wanted, wish.memory)
     if _HERE.get().kind != "ray":

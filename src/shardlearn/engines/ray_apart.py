@@ -11,12 +11,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
-from queue import SimpleQueue
-from threading import Lock, Thread, get_native_id
-from typing import Any, TypeVar
+from threading import Lock, get_native_id
 
 from shardlearn.core.errors import EngineError
 
@@ -24,7 +19,6 @@ HERE = "127.1.0.1"  # any of the loopback's, but for the one that Ray takes for 
 NEWNET = 0x40000000  # sched.h
 SET_FLAGS, UP = 0x8914, 0x1  # ioctl and if.h
 
-T = TypeVar("T")
 _lock = Lock()
 _namespaces: list[int] = []  # its file, once it is there
 
@@ -50,35 +44,3 @@ def enter() -> None:
 def _up(device: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", device.encode(), UP))
-
-
-@contextmanager
-def apart() -> Iterator[Callable[[Callable[[], T]], T]]:
-    """A thread there, which does what it is told; what it starts ends with it."""
-    calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
-
-    def serve() -> None:
-        while (call := calls.get()) is not None:
-            what, future = call
-            try:
-                future.set_result(what())
-            except BaseException as error:  # whatever it is, it belongs to who waits
-                future.set_exception(error)
-
-    def do(what: Callable[[], T]) -> T:
-        future: Future[T] = Future()
-        calls.put((what, future))
-        try:
-            return future.result()
-        finally:
-            if not future.done():  # interrupted: what was begun is finished first, and can be undone then
-                future.exception()
-
-    thread = Thread(target=serve, name="shardlearn-ray-apart", daemon=True)
-    thread.start()
-    try:
-        do(enter)
-        yield do
-    finally:
-        calls.put(None)
-        thread.join()

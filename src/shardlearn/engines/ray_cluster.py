@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import inspect
 import json
@@ -11,19 +12,18 @@ import secrets
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from shardlearn.core.errors import EngineError, ParameterError
 
-from .ray_apart import HERE, apart
+from .ray_apart import HERE, enter
 from .ray_folder import folder
+from .ray_thread import thread
 
-T = TypeVar("T")
 PROBE = Path(__file__).with_name("ray_probe.py")
 BOUND = "Ray's servers listen on all of this machine's addresses; whoever has not this cluster's token is refused"
 OPEN = "this Ray cluster asks for no token: whoever reaches it can run programs on it"
@@ -31,7 +31,9 @@ SWITCH_ON = (
     "export RAY_AUTH_MODE=token on every node before `ray start`, with the token of `ray get-auth-token --generate`"
 )
 NODE = "RAY_RAYLET_PID"  # Ray ends a program at once that has lost its node and (without this) its parent
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HANDLED = [
+    getattr(signal, f"SIG{name}") for name in ("TERM", "INT", "HUP", "SEGV", "BUS", "FPE", "ILL", "ABRT", "TRAP")
+]
 
 
 def ray_package() -> Any:
@@ -83,33 +85,34 @@ def private(ray: Any, cpus: int, isolate: bool) -> Iterator[tuple[str, str]]:
 
     Isolated, it is in a network namespace, where nobody else can reach it.
     """
-    with apart() if isolate else nullcontext(called) as there, folder() as inside:
+    with thread() as do, folder() as inside:
         token = inside / "token"
         token.touch(0o600)
         token.write_text(secrets.token_hex(32))
         with token_mode(RAY_AUTH_TOKEN_PATH=str(token)):
             how = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": str(inside / "r")}
             if isolate:
+                do(enter)
                 how["_node_ip_address"] = HERE
             try:
                 with no_cluster("The private Ray cluster did not start."):
-                    there(lambda: start(ray, address="local", **how))
+                    do(lambda: start(ray, address="local", **how))
                 yield "local", "" if isolate else BOUND
             finally:
-                shut_down(ray)
+                do(lambda: shut_down(ray))
 
 
 @contextmanager
 def joined(ray: Any, address: str, insecure: bool) -> Iterator[tuple[str, str]]:
     """A cluster that somebody runs; it goes on afterwards."""
     at, closed = probed(address, insecure)
-    with token_mode() if closed else nullcontext():
-        with no_cluster(f"The Ray cluster at {at} could not be joined."):
-            start(ray, address=at)
+    with thread() as do, token_mode() if closed else nullcontext():
         try:
+            with no_cluster(f"The Ray cluster at {at} could not be joined."):
+                do(lambda: start(ray, address=at))
             yield at, "" if closed else OPEN
         finally:
-            shut_down(ray)
+            do(lambda: shut_down(ray))
 
 
 @contextmanager
@@ -240,18 +243,18 @@ def quietly() -> Iterator[None]:
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Signal handlers, and Python's own for crashes."""
-    crashes = faulthandler.is_enabled()
-    before = {number: signal.getsignal(number) for number in HANDLED}
+    """What the system calls on signals: Ray's C++ code takes some of them, which Python does not see."""
+    crashes, libc = faulthandler.is_enabled(), ctypes.CDLL(None)
+    before = {number: ctypes.create_string_buffer(256) for number in HANDLED}  # a struct sigaction has 152 bytes
+    for number, action in before.items():
+        libc.sigaction(number, None, action)
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                if handler is not None and signal.getsignal(number) is not handler:
-                    signal.signal(number, handler)
         if not crashes:
             faulthandler.disable()
+        for number, action in before.items():
+            libc.sigaction(number, action, None)
 
 
 def put_back(name: str, value: str | None) -> None:
@@ -261,13 +264,8 @@ def put_back(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def called(what: Callable[[], T]) -> T:
-    """Here, in this thread."""
-    return what()
-
-
 def shut_down(ray: Any) -> None:
     """Leave, and stop what was started here: nothing of it is left when this returns."""
     waits = "wait_for_processes" in inspect.signature(ray.shutdown).parameters
-    with suppress(Exception):  # a cluster that has gone can't be left in good order
+    with handlers_kept(), suppress(Exception):  # a cluster that has gone can't be left in good order
         ray.shutdown(**({"wait_for_processes": True} if waits else {}))
