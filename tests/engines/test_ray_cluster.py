@@ -174,6 +174,19 @@ def test_work_that_nobody_does_is_an_error_in_time() -> None:
 
 
 @pytest.mark.usefixtures("ray_cluster")
+def test_at_least_and_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:local")
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "1-2")
+    monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
+    with shardlearn.engine(memory="100MB") as engine:
+        assert engine.workers == 2, "those that are there"
+        with shardlearn.engine(workers=(1, 3)) as other:
+            assert other.workers == 3
+        with shardlearn.engine(workers=1) as one:
+            assert one.workers == 1
+
+
+@pytest.mark.usefixtures("ray_cluster")
 def test_one_cluster_at_a_time() -> None:
     with pytest.raises(EngineError, match="uses Ray in another way already"), shardlearn.engine("ray:10.0.0.1:6379"):
         pass

@@ -48,7 +48,7 @@ class Wish:
         if self.kind is not None:
             # What came with another engine's name doesn't count for this one.
             out = replace(out, kind=self.kind, kind_from=self.kind_from)
-            if self.kind != other.kind:
+            if other.kind not in (None, self.kind):
                 out = replace(
                     out, workers=None, workers_from="", address=None, threads=None, insecure=False, isolate=False
                 )
