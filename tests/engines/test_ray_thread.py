@@ -12,20 +12,17 @@ import pytest
 from shardlearn.engines.ray_thread import thread
 
 
-def names() -> list[str]:
-    return [one.name for one in threading.enumerate()]
-
-
 def test_answers_and_errors_come_back() -> None:
     def refused() -> None:
         raise ValueError("no")
 
+    before = threading.enumerate()
     with thread() as do:
         assert do(lambda: threading.current_thread().name) == "shardlearn-ray-home"
         with pytest.raises(ValueError, match="no"):
             do(refused)
         assert do(lambda: 3) == 3
-    assert "shardlearn-ray-home" not in names()
+    assert threading.enumerate() == before
 
 
 def test_an_interrupt_waits_for_what_is_begun() -> None:
@@ -37,8 +34,9 @@ def test_an_interrupt_waits_for_what_is_begun() -> None:
         sleep(0.2)
         done.append(monotonic())
 
+    before = threading.enumerate()
     with thread() as do:
         with pytest.raises(KeyboardInterrupt):
             do(slow)
         assert done
-    assert "shardlearn-ray-home" not in names()
+    assert threading.enumerate() == before
