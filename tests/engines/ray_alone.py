@@ -9,6 +9,7 @@ import faulthandler
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -28,6 +29,9 @@ from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression, LogisticRegression
 
 
+FOREIGN = re.compile("loky|joblib")  # of other programs on this machine
+
+
 def state() -> dict[str, Any]:
     """What an engine has to leave as it was."""
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
@@ -37,7 +41,7 @@ def state() -> dict[str, Any]:
         "loggers": [str(logging.getLogger(name).handlers) + str(logging.getLogger(name).level) for name in ("", "ray")],
         "threads": sorted(thread.name for thread in threading.enumerate() if "ray" in thread.name),
         "folders": sorted(path.name for path in Path(tempfile.gettempdir()).glob("shardlearn-*")),
-        "memory": sorted(path.name for path in Path("/dev/shm").iterdir() if "loky" not in path.name),  # of any process
+        "memory": sorted(name for name in os.listdir("/dev/shm") if not FOREIGN.search(name)),
         "children": sorted(family(os.getpid())),
     }
 
