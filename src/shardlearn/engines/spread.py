@@ -15,7 +15,9 @@ from .shares import Deal, equal_deal
 
 AHEAD = 8  # pieces that a worker is given, where there are more than workers: one to do, the others wait
 LEAST = 4  # blocks of a piece, for each thread of a worker, as long as it is not known how long one takes
+LARGEST = 12  # a piece is no more than this part of a share: a worker at a fifth of the pace may have just begun one
 WORTH = 0.05  # seconds of a piece: a shorter one is not worth a call of its own
+ANSWER = 1024 * 1024  # bytes of an answer for which a piece has a block more: each piece sends one
 AT_HAND = 16  # blocks of a piece, at most, of rows in the driver's memory: a worker begins when they are in the store
 
 
@@ -55,7 +57,8 @@ class Spread:
     def _plan(self, demand: Demand, span: range, cuts: Sequence[int], blocks: float = 1.0) -> Plan:
         """Of blocks, or of runs of so many; the first piece of each worker's share comes before the second of any."""
         deal = equal_deal(range(demand.workers)) if self.deal is None else self.deal()
-        least, workers = self._least(deal.seconds.get(demand.kind), blocks), max(min(len(deal.workers), len(span)), 1)
+        least = max(self._least(deal.seconds.get(demand.kind), blocks), ceil(demand.answer / ANSWER / blocks))
+        workers = max(min(len(deal.workers), len(span)), 1)
         most = max(ceil((AT_HAND if demand.foot.resident else MOST_IN_A_PIECE) * self.threads / blocks), least)
         queues = [falling(share, cuts, least, most) for share in ranges(span, cuts, deal.weights)]
         turns = range(max(map(len, queues), default=0))
@@ -100,7 +103,7 @@ def falling(share: Piece, cuts: Sequence[int], least: int, most: int) -> list[Pi
     """
     edges, stop = [share[0]], share[1]
     while (left := stop - edges[-1]) >= 2 * least:
-        at = whole_subtrees(edges[-1], min(max(left // 3, least), most))
+        at = whole_subtrees(edges[-1], max(min(left // 3, (stop - share[0]) // LARGEST, most), least))
         near = nearest(cuts, at, range(edges[-1] + 1, edges[-1] + most + 1))
         if near is not None:
             at = near
