@@ -28,7 +28,6 @@ from shardlearn.core.query import Query
 from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression, LogisticRegression
 
-
 FOREIGN = re.compile("loky|joblib")  # of other programs on this machine
 
 
