@@ -26,6 +26,7 @@ from tests.faults.hosts import Hosts
 
 import shardlearn
 from shardlearn.core import events as ev
+from shardlearn.core import grid
 from shardlearn.engines import ray_session
 from shardlearn.engines.ray import Patience
 from shardlearn.engines.ray_session import SESSIONS
@@ -216,7 +217,9 @@ def rows() -> tuple[Any, Any]:
 
 
 def fitted() -> Any:
-    return LogisticRegression(solver="gradient-descent", tol=1e-2).fit(*rows())
+    """In 125 blocks, so that each worker has a range in each round, whatever its share."""
+    with mock.patch.object(grid, "TARGET_BYTES", 2**18):
+        return LogisticRegression(solver="gradient-descent", tol=1e-2).fit(*rows())
 
 
 def under(fault: Fault) -> dict[str, Any]:

@@ -46,9 +46,12 @@ def struck(
 
 
 def test_an_answer_that_comes_late_is_dropped(cluster: RayHosts) -> None:
-    """A link is cut when an answer is about to go, and mended when another worker's was taken."""
+    """A link is cut when an answer is about to go, and mended when another worker's was taken.
+
+    Another range is held so that the round goes on; it is tried twice too, and one of its answers may also be late.
+    """
     out = struck(cluster, "late")
-    assert out["late"] == 1
+    assert out["late"] in (1, 2)
     assert out["why"]["no answer in time"] >= 1
     assert out["seconds"] < 20
 
