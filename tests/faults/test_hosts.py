@@ -82,16 +82,22 @@ def test_a_cut_of_five_seconds_while_rows_are_on_their_way(cluster: RayHosts) ->
 
 
 @pytest.mark.slow
-def test_a_narrow_link(cluster: RayHosts) -> None:
-    """26 MB over 20 Mbit/s take 10 s, once for the three workers there."""
-    cluster.hosts.narrow(1, "20mbit")
-    before = cluster.hosts.received(1)
+@pytest.mark.parametrize("narrow", [(1,), (1, 2)])
+def test_narrow_links(cluster: RayHosts, narrow: tuple[int, ...]) -> None:
+    """26 MB of rows over 20 Mbit/s take 10 s. Where one link is narrow, the worker behind the other one has more."""
+    before = [cluster.hosts.received(host) for host in narrow]
+    for host in narrow:
+        cluster.hosts.narrow(host, "20mbit")
     try:
         out = struck(cluster, "nothing")
+        came = [cluster.hosts.received(host) - was for host, was in zip(narrow, before, strict=True)]
+        print("bytes", came)
+        assert all(cluster.hosts.held_back(host) > 0 for host in narrow)
     finally:
-        cluster.hosts.widen(1)
-    assert cluster.hosts.received(1) - before > 20_000_000
-    assert 8 < out["seconds"] < 60
+        for host in narrow:
+            cluster.hosts.widen(host)
+    assert sum(came) > (20_000_000 if len(narrow) == 2 else 1_000_000)
+    assert out["seconds"] < 45
 
 
 @pytest.mark.slow
