@@ -10,6 +10,7 @@ from typing import Any
 from shardlearn.engines.pool import Inbox
 from shardlearn.engines.reading import Attempt, Place
 from shardlearn.engines.rounds import Done, Ticket
+from shardlearn.engines.scatter import Left, parted
 from shardlearn.engines.work import Task
 
 
@@ -45,7 +46,11 @@ class SimulatedPool:
             if job is not None:
                 ticket, task, inbox = job
                 attempt = Attempt(ticket, None, inbox.events.append, lambda: False)
-                held.append((inbox, Done(ticket, task.do(self._place, attempt))))
+                answer: Any = task.do(self._place, attempt)
+                if task.shares:
+                    there, kept = parted(task.asked, answer, task.shares)  # type: ignore[arg-type]
+                    answer = Left(there, tuple(kept))
+                held.append((inbox, Done(ticket, answer)))
             else:
                 inbox, done = held.pop(self._draw.randrange(len(held)))
                 inbox.stimuli.put(done)

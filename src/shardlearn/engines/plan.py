@@ -54,6 +54,9 @@ class Plan:
     workers: int
     account: Account
     window: int | None = None
+    shares: tuple[
+        Piece, ...
+    ] = ()  # ranges of parts by which answers stay with workers, who merge them; none: they don't
 
     @property
     def need(self) -> int:
@@ -77,6 +80,7 @@ class Demand:
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
+    parts: int = 1  # into which an answer can be cut
 
 
 Passes: TypeAlias = Iterable[tuple[Demand, Sequence[range] | None]]  # some walk along runs of blocks

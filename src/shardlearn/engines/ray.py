@@ -7,7 +7,7 @@ import pickle
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic
@@ -17,9 +17,11 @@ from shardlearn.core.errors import EngineError
 from shardlearn.core.events import Sent
 
 from .pool import Inbox
+from .ray_job import Job
 from .room import Room
 from .rounds import Failed, Lost, Ticket
-from .shipping import Parcel, Shipper
+from .scatter import MergeTask
+from .shipping import Shipper
 from .work import Task
 from .worker import Hello, Worker, versions
 
@@ -61,19 +63,6 @@ class Patience:
 
     start: float = 60.0  # that workers have until they answer, and that work waits for one
     stop: float = 2.0  # that an attempt has until it has noticed that it was stopped; then its worker is killed
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A task on its way: who may do it, and who ought to, as the data lie there."""
-
-    ticket: Ticket
-    parcel: Parcel
-    inbox: Inbox
-    limit: int | None  # bytes
-    among: int  # the first so many workers
-    home: int
-    since: float = field(default_factory=monotonic)
 
 
 @dataclass(slots=True, eq=False)
@@ -222,7 +211,7 @@ class Crew:
                     mine = (j for j in self._queue if slot.number < j.among and (not home or j.home == slot.number))
                     job = next(mine, None)
                     if job is not None:
-                        ref = slot.actor.do.remote(job.ticket, job.parcel.body, job.parcel.refs, job.limit)
+                        ref = job.sent(slot.actor)
                         self._queue.remove(job)
                         slot.job = job
                         self._expect(slot, ref)
@@ -271,7 +260,7 @@ class Crew:
             else:
                 events, end = said
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-                job.inbox.stimuli.put(end)
+                job.inbox.stimuli.put(job.ended(end))
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
@@ -360,8 +349,9 @@ class RayPool:
                 code="SL4017",
                 fix='processes that are spawned, as joblib\'s "loky" does it',
             )
-        parcel = self.crew.shipper.parcel(task)
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, home(task, self.workers)))
+        parcel, place = self.crew.shipper.parcel(task), home(task, self.workers)
+        held = task.held if isinstance(task, MergeTask) else ()
+        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.shares, held))
 
     def cancel(self, ticket: Ticket, /) -> None:
         self.crew.cancel(ticket)

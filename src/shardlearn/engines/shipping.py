@@ -7,7 +7,7 @@ import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -78,11 +78,10 @@ class Shipper:
                 return name
             return None
 
-        template: Any = task
         pickler: Any = cloudpickle.Pickler
         pickler = pickler(out, 5)  # functions and classes of a script go by value
         pickler.persistent_id = name_of
-        pickler.dump(replace(template, piece=(0, 0), lane=None))
+        pickler.dump(task.bare())
         body = out.getvalue()
         parcel = Parcel(body, refs, len(body) + sum(nbytes for _, nbytes in self._arrays.values()) - before)
         self._drop()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 from shardlearn.core.engine import Sharded
 from shardlearn.core.query import Query, Transform
@@ -35,6 +35,15 @@ class Task(Protocol):
         """The blocks that are visited."""
         ...
 
+    @property
+    def shares(self) -> tuple[Piece, ...]:
+        """Where there are any: the answer stays with the worker, cut into so many ranges of parts."""
+        ...
+
+    def bare(self) -> Task:
+        """Without what is of one piece only."""
+        ...
+
     def do(self, place: Place, attempt: Attempt, /) -> object: ...
 
 
@@ -46,6 +55,7 @@ class FoldTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
+    shares: tuple[Piece, ...] = ()
 
     @property
     def asked(self) -> object:
@@ -54,6 +64,9 @@ class FoldTask:
     @property
     def blocks(self) -> range:
         return range(*self.piece)
+
+    def bare(self) -> FoldTask:
+        return replace(self, piece=(0, 0), lane=None, shares=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -75,6 +88,7 @@ class RunTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
+    shares: tuple[Piece, ...] = ()
 
     @property
     def asked(self) -> object:
@@ -85,6 +99,9 @@ class RunTask:
         """All blocks of these runs."""
         spans = self._spans()
         return range(spans[0].start, spans[-1].stop)
+
+    def bare(self) -> RunTask:
+        return replace(self, piece=(0, 0), lane=None, shares=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -103,6 +120,7 @@ class StreamTask:
     rows: Transform
     piece: Piece
     lane: Lane | None = None
+    shares: ClassVar[tuple[Piece, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -111,6 +129,9 @@ class StreamTask:
     @property
     def blocks(self) -> range:
         return range(*self.piece)
+
+    def bare(self) -> StreamTask:
+        return replace(self, piece=(0, 0), lane=None)
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
         every = wanted(ALL, self.data.grid, self.blocks)

@@ -22,6 +22,7 @@ from .machine import free_memory
 from .pool import PoolEngine
 from .room import Room
 from .rounds import Done, Failed, Piece, Policy, Ticket
+from .scatter import parted
 from .shipping import Unpickler
 from .threads import ThreadPool
 from .work import Task, worth_another_try
@@ -85,16 +86,36 @@ class Worker:
     def hello(self) -> Hello:
         return Hello(os.getpid(), socket.gethostname(), self.node, free_memory()[0], versions())
 
-    def do(self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None) -> bytes:
-        """The piece's answer or error, and what happened meanwhile, as bytes: so the driver's arrays are its own."""
+    def do(
+        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, held: tuple[Any, ...] = ()
+    ) -> bytes:
+        """The piece's answer or error, and what happened meanwhile, as bytes: so the driver's arrays are its own.
+
+        `held`: by what it gets the parts of answers that it is to merge.
+        """
+        return self._said(ticket, limit, lambda: self._task(body, refs, ticket.range, held))[0]
+
+    def leave(
+        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, shares: tuple[Piece, ...]
+    ) -> tuple[bytes, ...]:
+        """The same, but of the answer only whether there is one; then the answer itself, by shares."""
+        said, kept = self._said(ticket, limit, lambda: self._task(body, refs, ticket.range), shares)
+        return said, *kept
+
+    def _said(
+        self, ticket: Ticket, limit: int | None, task: Callable[[], Task], shares: tuple[Piece, ...] = ()
+    ) -> tuple[bytes, list[bytes]]:
         self.engine.room.limit = limit
-        log, end = Log(), None
+        log, kept = Log(), [b""] * len(shares)
         try:
-            task = self._task(body, refs, ticket.range)
-            end = Done(ticket, self.engine.answer(task, log, lambda: ticket in self.stopped))
-            return pickle.dumps((log.told(), end), 5)
+            mine = task()
+            answer = self.engine.answer(mine, log, lambda: ticket in self.stopped, self.fetch)
+            if shares:
+                asked: Any = mine.asked
+                answer, kept = parted(asked, answer, shares)
+            return pickle.dumps((log.told(), Done(ticket, answer)), 5), kept
         except BaseException as error:
-            return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5)
+            return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5), kept
         finally:
             self.stopped.clear()  # what comes too late is not for the next one
 
@@ -113,7 +134,7 @@ class Worker:
         self.engine.close(Sharded(key, blocks))
         self.arrays = {}
 
-    def _task(self, body: bytes, refs: Mapping[str, Any], piece: Piece) -> Task:
+    def _task(self, body: bytes, refs: Mapping[str, Any], piece: Piece, held: tuple[Any, ...] = ()) -> Task:
         def named(name: str) -> Any:
             held = self.data if name.startswith("blocks ") else self.arrays
             if name not in held:
@@ -122,7 +143,7 @@ class Worker:
 
         template: Any = Unpickler(body, named).load()
         self.arrays = {name: array for name, array in self.arrays.items() if name in refs}
-        task: Task = replace(template, piece=piece)
+        task: Task = replace(template, piece=piece, held=held) if held else replace(template, piece=piece)
         return task
 
 

@@ -1,0 +1,43 @@
+"""A task on its way to a Ray actor, and what comes back of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from .pool import Inbox
+from .rounds import Done, Piece, Stimulus, Ticket
+from .scatter import Left
+from .shipping import Parcel
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A task on its way: who may do it, and who ought to, as the data lie there."""
+
+    ticket: Ticket
+    parcel: Parcel
+    inbox: Inbox
+    limit: int | None  # bytes
+    among: int  # the first so many workers
+    home: int
+    shares: tuple[Piece, ...] = ()
+    held: tuple[Any, ...] = ()  # by what the worker gets what others keep
+    kept: tuple[Any, ...] = ()  # by what others get what this one keeps: Ray's store has it, also when the worker dies
+    since: float = field(default_factory=monotonic)
+
+    def sent(self, actor: Any) -> Any:
+        """Have the actor do it; what stands for what it will say."""
+        task = self.ticket, self.parcel.body, self.parcel.refs, self.limit
+        if not self.shares:
+            return actor.do.remote(*task, self.held)
+        said, *kept = actor.leave.options(num_returns=1 + len(self.shares)).remote(*task, self.shares)
+        self.kept = tuple(kept)
+        return said
+
+    def ended(self, end: Stimulus) -> Stimulus:
+        """What the driver is told."""
+        if self.kept and isinstance(end, Done):
+            return Done(end.ticket, Left(bool(end.answer), self.kept))
+        return end
