@@ -88,6 +88,7 @@ def fetched(held: bytes | None) -> bytes:
 class Child:
     process: subprocess.Popen[bytes]
     ready: bool = False
+    dead: bool = False
     job: tuple[Ticket, Task, Inbox] | None = None
 
     def say(self, message: object) -> None:
@@ -109,7 +110,7 @@ class SubprocessPool:
         self.killed = 0
         self.kill_on: set[tuple[int, int, int]] = set()  # round, first of the piece, attempt
         self.kept: dict[int, tuple[Child, bytes]] = {}  # parts of answers, which go with the child that made them
-        self.after_kept: Callable[[], None] = lambda: None
+        self.after_kept: Callable[[Ticket, int], None] = lambda ticket, child: None
         self._children = [self._born() for _ in range(workers)]
 
     @property
@@ -144,6 +145,7 @@ class SubprocessPool:
         """SIGKILL, whatever that child is doing."""
         with self._changed:
             self._children[which % self.workers].process.kill()
+            self._children[which % self.workers].dead = True
             self.killed += 1
 
     def close(self) -> None:
@@ -162,7 +164,7 @@ class SubprocessPool:
 
     def _kept(self, number: int) -> bytes | None:
         child, data = self.kept[number]
-        return data if child in self._children else None
+        return None if child.dead else data
 
     def _all(self, message: object) -> None:
         with self._changed:
@@ -186,6 +188,7 @@ class SubprocessPool:
                 one.say((ticket, task))
                 if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:
                     one.process.kill()
+                    one.dead = True
                     self.killed += 1
 
     def _listen(self, one: Child) -> None:
@@ -203,7 +206,7 @@ class SubprocessPool:
                             first = len(self.kept)
                             self.kept |= {first + i: (one, data) for i, data in enumerate(kept)}
                             end = Done(end.ticket, Left(end.answer, tuple(range(first, len(self.kept)))))
-                            self.after_kept()
+                            self.after_kept(end.ticket, self._children.index(one))
                         one.job[2].events.extend(events)
                         one.job[2].stimuli.put(end)
                         one.job = None
@@ -214,6 +217,7 @@ class SubprocessPool:
 
     def _bury(self, one: Child) -> None:
         one.process.wait()
+        one.dead = True
         for pipe in (one.process.stdin, one.process.stdout):
             with suppress(BrokenPipeError):
                 assert pipe is not None
