@@ -47,8 +47,8 @@ class SimulatedPool:
                 ticket, task, inbox = job
                 attempt = Attempt(ticket, None, inbox.events.append, lambda: False)
                 answer: Any = task.do(self._place, attempt)
-                if task.shares:
-                    there, kept = parted(task.asked, answer, task.shares)  # type: ignore[arg-type]
+                if task.portions:
+                    there, kept = parted(task.asked, answer, task.portions)  # type: ignore[arg-type]
                     answer = Left(there, tuple(kept))
                 held.append((inbox, Done(ticket, answer)))
             else:

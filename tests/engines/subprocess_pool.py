@@ -69,8 +69,8 @@ def child() -> None:
                 kept: list[bytes] = []
                 try:
                     answer = task.do(place, Attempt(ticket, task.lane, events.append, lambda: False, fetched))
-                    if task.shares:
-                        answer, kept = parted(task.asked, answer, task.shares)
+                    if task.portions:
+                        answer, kept = parted(task.asked, answer, task.portions)
                     end: Done | Failed = Done(ticket, answer)
                 except BaseException as error:
                     end = Failed(ticket, error, worth_another_try(error))

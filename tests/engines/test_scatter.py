@@ -23,7 +23,7 @@ from shardlearn.core.query import Query
 from shardlearn.core.rows import Hashed, Ids, Range
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.rounds import Ticket
-from shardlearn.engines.scatter import LOST, Gone, Left, Scatter, shares_of
+from shardlearn.engines.scatter import LOST, Gone, Left, Scatter, portions_of
 from shardlearn.engines.spread import Spread
 from shardlearn.observe.retries import told
 
@@ -50,7 +50,7 @@ def children() -> Iterator[SubprocessPool]:
 
 # -- the order of rounds -----------------------------------------------------------------------------------------------
 class Script:
-    """Answers of workers; `lost`: by round of merging, which pieces can't be had for which shares."""
+    """Answers of workers; `lost`: by round of merging, which pieces can't be had for which portions."""
 
     def __init__(self, lost: Sequence[dict[tuple[int, int], tuple[int, ...]]], answered: bool = True) -> None:
         self.lost, self.answered = list(lost), answered
@@ -60,16 +60,16 @@ class Script:
         self.said.append(("ask", attempt, *pieces))
         return iter([(piece, Left(self.answered, (attempt,))) for piece in pieces])
 
-    def merge(self, shares: Sequence[tuple[int, int]], left: Any) -> Iterator[Any]:
-        self.said.append(("merge", *shares))
+    def merge(self, portions: Sequence[tuple[int, int]], left: Any) -> Iterator[Any]:
+        self.said.append(("merge", *portions))
         lost = self.lost.pop(0)
-        return iter([(s, Gone(lost[s]) if s in lost else [f"part {i}" for i in range(*s)]) for s in reversed(shares)])
+        return iter([(s, Gone(lost[s]) if s in lost else [f"part {i}" for i in range(*s)]) for s in reversed(portions)])
 
     def run(self, attempts: int = 4) -> list[Any]:
         return Scatter([(4, 9), (0, 4)], [(0, 2), (2, 3)], self.ask, self.merge, attempts).results()
 
 
-def test_pieces_are_asked_then_shares_are_merged() -> None:
+def test_pieces_are_asked_then_portions_are_merged() -> None:
     script = Script([{}])
     assert script.run() == ["part 0", "part 1", "part 2"]
     assert script.said == [("ask", 1, (4, 9), (0, 4)), ("merge", (0, 2), (2, 3))]
@@ -102,11 +102,11 @@ def test_nothing_is_merged_where_nothing_was_answered() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 40))
-def test_shares_cover_the_parts(parts: int, workers: int) -> None:
-    shares = shares_of(parts, workers)
-    assert [i for share in shares for i in range(*share)] == list(range(parts))
-    assert len(shares) == min(parts, workers)
-    assert max(stop - first for first, stop in shares) - min(stop - first for first, stop in shares) <= 1
+def test_portions_cover_the_parts(parts: int, workers: int) -> None:
+    portions = portions_of(parts, workers)
+    assert [i for portion in portions for i in range(*portion)] == list(range(parts))
+    assert len(portions) == min(parts, workers)
+    assert max(stop - first for first, stop in portions) - min(stop - first for first, stop in portions) <= 1
 
 
 # -- on pools ----------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_answers_that_are_always_lost_are_given_up(children: SubprocessPool) -> 
         children.after_kept = lambda ticket, child: None
 
 
-def test_a_share_that_is_never_merged_is_given_up(children: SubprocessPool) -> None:
+def test_a_portion_that_is_never_merged_is_given_up(children: SubprocessPool) -> None:
     engine = subprocess_engine(children, ALWAYS)
     children.kill_on = {(1, 0, attempt) for attempt in range(1, 5)}
     try:

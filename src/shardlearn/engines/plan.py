@@ -54,9 +54,7 @@ class Plan:
     workers: int
     account: Account
     window: int | None = None
-    shares: tuple[
-        Piece, ...
-    ] = ()  # ranges of parts by which answers stay with workers, who merge them; none: they don't
+    portions: tuple[Piece, ...] = ()  # ranges of parts, by which answers stay with workers; none: they don't
 
     @property
     def need(self) -> int:

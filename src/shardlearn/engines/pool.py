@@ -76,8 +76,8 @@ class Pool(Protocol):
     def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
         """Have a worker do the task, and put Done, Failed or Lost into the inbox; its events too.
 
-        Where the task has shares, the worker keeps its answer, `parted` by them, and Done has what is Left of it. Only
-        an engine whose plans say so asks for that.
+        Where the task has portions, the worker keeps its answer, `parted` by them, and Done has what is Left of it;
+        only an engine whose plans say so asks for that.
         """
         ...
 
@@ -307,9 +307,9 @@ class PoolEngine:
         with self.room.reserve(lambda free: self.plans.fold(demand, free)) as plan:
 
             def part(piece: Piece) -> FoldTask:
-                return FoldTask(at, query, piece, plan.lanes.get(piece), plan.shares)
+                return FoldTask(at, query, piece, plan.lanes.get(piece), plan.portions)
 
-            if plan.shares:
+            if plan.portions:
                 return self._scattered(at, plan, part, Merging(query, span.start, span.stop), call)
             return self._gathered(self._drive(plan, part, call), gathering)
 
@@ -324,11 +324,11 @@ class PoolEngine:
             def part(piece: Piece) -> RunTask:
                 """Plans count runs from 0 on."""
                 lane, runs = plan.lanes.get(piece), (first + piece[0], first + piece[1])
-                return RunTask(at, query, runs, lane, plan.shares)
+                return RunTask(at, query, runs, lane, plan.portions)
 
             edges = [first, *(edge for piece in sorted(plan.pieces) for edge in part(piece).piece), stop]
             gaps = tuple(islice(pairwise(edges), 0, None, 2))
-            if plan.shares:
+            if plan.portions:
                 return self._scattered(at, plan, part, Merging(query, first, stop, gaps), call)
             gathering.add([Node(*node, None) for gap in gaps for node in aligned(*gap)])
             return self._gathered(self._drive(plan, part, call), gathering)
@@ -344,7 +344,7 @@ class PoolEngine:
     def _scattered(
         self, at: Sharded, plan: Plan, task: Callable[[Piece], Task], what: Merging, call: Call
     ) -> Gathering[Any]:
-        """Answers stay with the workers, who merge them, each a share of the parts."""
+        """Answers stay with the workers, who merge them, each a portion of the parts."""
         call.emit(plan.told())
         order = sorted(plan.pieces)
 
@@ -356,14 +356,14 @@ class PoolEngine:
                     call.emit(finished(at.grid, task(piece).blocks))
                 yield piece, left
 
-        def merge(shares: Sequence[Piece], left: Kept) -> Iterator[tuple[Piece, Any]]:
-            def share(piece: Piece) -> MergeTask:
-                number = plan.shares.index(piece)
+        def merge(portions: Sequence[Piece], left: Kept) -> Iterator[tuple[Piece, Any]]:
+            def portion(piece: Piece) -> MergeTask:
+                number = plan.portions.index(piece)
                 return MergeTask(at, what, piece, tuple(left[one].held[number] for one in order))
 
-            return self._round(replace(plan, pieces=tuple(shares)), share, call).answers()
+            return self._round(replace(plan, pieces=tuple(portions)), portion, call).answers()
 
-        results = Scatter(plan.pieces, plan.shares, ask, merge, self.policy.attempts).results()
+        results = Scatter(plan.pieces, plan.portions, ask, merge, self.policy.attempts).results()
         return Gathering(what.query, Tree(what.query.measure.merge, what.first, what.stop), parts=results)
 
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:

@@ -351,7 +351,7 @@ class RayPool:
             )
         parcel, place = self.crew.shipper.parcel(task), home(task, self.workers)
         held = task.held if isinstance(task, MergeTask) else ()
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.shares, held))
+        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.portions, held))
 
     def cancel(self, ticket: Ticket, /) -> None:
         self.crew.cancel(ticket)

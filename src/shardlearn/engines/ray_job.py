@@ -22,7 +22,7 @@ class Job:
     limit: int | None  # bytes
     among: int  # the first so many workers
     home: int
-    shares: tuple[Piece, ...] = ()
+    portions: tuple[Piece, ...] = ()
     held: tuple[Any, ...] = ()  # by what the worker gets what others keep
     kept: tuple[Any, ...] = ()  # by what others get what this one keeps: Ray's store has it, also when the worker dies
     since: float = field(default_factory=monotonic)
@@ -30,9 +30,9 @@ class Job:
     def sent(self, actor: Any) -> Any:
         """Have the actor do it; what stands for what it will say."""
         task = self.ticket, self.parcel.body, self.parcel.refs, self.limit
-        if not self.shares:
+        if not self.portions:
             return actor.do.remote(*task, self.held)
-        said, *kept = actor.leave.options(num_returns=1 + len(self.shares)).remote(*task, self.shares)
+        said, *kept = actor.leave.options(num_returns=1 + len(self.portions)).remote(*task, self.portions)
         self.kept = tuple(kept)
         return said
 

@@ -1,8 +1,8 @@
 """Answers too large for the driver: they stay with workers in parts, and each part is merged by one of them.
 
-In two rounds. Pieces are answered as ever, but a worker keeps its answer, as bytes by share (a range of parts), and
-says only that it has it. Then each share is a piece of work: a worker gets it from all that have some of it, and merges
-it in the same fixed tree. What can't be had any more is asked for again.
+In two rounds. Pieces are answered as ever, but a worker keeps its answer, as bytes by portion (a range of parts), and
+says only that it has it. Then each portion is a piece of work: a worker gets it from all that have some of it, and
+merges it in the same fixed tree. What can't be had any more is asked for again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Left:
     """A piece was answered, and its answer stays with its worker."""
 
     answered: bool  # whether a block had an answer
-    held: tuple[Any, ...]  # by share: by what another worker gets it
+    held: tuple[Any, ...]  # by portion: by what another worker gets it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """What is the same for all shares of a pass."""
+    """What is the same for all portions of a pass."""
 
     query: Query[Any]
     first: int  # of all blocks or runs
@@ -101,9 +101,9 @@ class MergeTask:
     data: Sharded
     what: Merging
     piece: Piece  # of parts
-    held: tuple[Any, ...] = ()  # this share of each piece's answer, in the order of the pieces
+    held: tuple[Any, ...] = ()  # this portion of each piece's answer, in the order of the pieces
     lane: ClassVar[Lane | None] = None
-    shares: ClassVar[tuple[Piece, ...]] = ()
+    portions: ClassVar[tuple[Piece, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -145,20 +145,20 @@ class MergeTask:
         return [measure.finish(i, part) if is_spread(measure) else part for i, part in enumerate(merged, self.piece[0])]
 
 
-def parted(query: Query[Any], answer: Any, shares: Sequence[Piece]) -> tuple[bool, list[bytes]]:
-    """Whether a piece has an answer, and what its worker keeps of it, by share."""
+def parted(query: Query[Any], answer: Any, portions: Sequence[Piece]) -> tuple[bool, list[bytes]]:
+    """Whether a piece has an answer, and what its worker keeps of it, by portion."""
     measure = cut(query.measure)
 
-    def parts(whole: Any, share: Piece) -> list[Any] | None:
-        return None if whole is None else [measure.part(whole, i) for i in range(*share)]
+    def parts(whole: Any, portion: Piece) -> list[Any] | None:
+        return None if whole is None else [measure.part(whole, i) for i in range(*portion)]
 
     if walks(query):
-        return answer is not None, [pickle.dumps(parts(answer, share), 5) for share in shares]
-    kept = [[Node(n.level, n.index, parts(n.answer, share)) for n in answer] for share in shares]
+        return answer is not None, [pickle.dumps(parts(answer, portion), 5) for portion in portions]
+    kept = [[Node(n.level, n.index, parts(n.answer, portion)) for n in answer] for portion in portions]
     return any(node.answer is not None for node in answer), [pickle.dumps(nodes, 5) for nodes in kept]
 
 
-def shares_of(parts: int, workers: int) -> tuple[Piece, ...]:
+def portions_of(parts: int, workers: int) -> tuple[Piece, ...]:
     """Ranges of parts, one for each worker."""
     count = min(parts, workers)
     return tuple((i * parts // count, (i + 1) * parts // count) for i in range(count))
@@ -175,10 +175,10 @@ Kept: TypeAlias = Mapping[Piece, Left]
 
 @dataclass(slots=True)
 class Scatter:
-    """The order of rounds. `ask`: answers of these pieces, at the given attempt; `merge`: these shares of them."""
+    """The order of rounds. `ask`: answers of these pieces, at the given attempt; `merge`: these portions of them."""
 
     pieces: Sequence[Piece]
-    shares: Sequence[Piece]
+    portions: Sequence[Piece]
     ask: Callable[[Sequence[Piece], int], Iterator[tuple[Piece, Left]]]
     merge: Callable[[Sequence[Piece], Kept], Iterator[tuple[Piece, Any]]]
     attempts: int
@@ -193,13 +193,15 @@ class Scatter:
             if not any(left.answered for left in self._left.values()):
                 return []
             gone = set[Piece]()
-            for share, merged in self.merge([share for share in self.shares if share not in done], self._left):
+            for portion, merged in self.merge(
+                [portion for portion in self.portions if portion not in done], self._left
+            ):
                 if isinstance(merged, Gone):
                     gone.update(order[number] for number in merged.pieces)
                 else:
-                    done[share] = merged
+                    done[portion] = merged
             if not gone:
-                return [part for share in self.shares for part in done[share]]
+                return [part for portion in self.portions for part in done[portion]]
             wanted = [piece for piece in self.pieces if piece in gone]
         raise EngineError(
             f"What workers had answered was lost each of {self.attempts} times before it could be merged.",

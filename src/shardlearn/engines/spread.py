@@ -10,7 +10,7 @@ from itertools import pairwise
 from . import plan as local
 from .plan import MOST_IN_A_PIECE, Account, Demand, Passes, Plan, answer_bytes, answers_held, first_that_fits
 from .rounds import Piece
-from .scatter import shares_of
+from .scatter import portions_of
 
 LARGE = 1 << 20  # bytes of an answer above which it stays with workers
 AHEAD = 2  # pieces a worker has, where there are more than workers: one to do, one that waits
@@ -55,10 +55,10 @@ class Spread:
         dealt = ranges(span, cuts, workers * each)
         pieces = tuple(dealt[at] for turn in range(each) for at in range(turn, len(dealt), each))
         slots = workers if each == 1 else AHEAD * workers
-        shares = shares_of(demand.parts, workers) if demand.answer > self.large else ()
-        if len(shares) > 1:  # parts that come in, as bytes and merged, and what they are joined to
+        portions = portions_of(demand.parts, workers) if demand.answer > self.large else ()
+        if len(portions) > 1:  # parts that come in, as bytes and merged, and what they are joined to
             return Plan(
-                pieces, {}, workers, slots, Account(None, 0, 0, 3 * demand.answer + demand.beside), shares=shares
+                pieces, {}, workers, slots, Account(None, 0, 0, 3 * demand.answer + demand.beside), portions=portions
             )
         answers = answer_bytes(demand, answers_held(span, slots, pieces, workers), slots)
         return Plan(pieces, {}, workers, slots, Account(None, 0, 0, answers))

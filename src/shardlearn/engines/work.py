@@ -36,7 +36,7 @@ class Task(Protocol):
         ...
 
     @property
-    def shares(self) -> tuple[Piece, ...]:
+    def portions(self) -> tuple[Piece, ...]:
         """Where there are any: the answer stays with the worker, cut into so many ranges of parts."""
         ...
 
@@ -55,7 +55,7 @@ class FoldTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
-    shares: tuple[Piece, ...] = ()
+    portions: tuple[Piece, ...] = ()
 
     @property
     def asked(self) -> object:
@@ -66,7 +66,7 @@ class FoldTask:
         return range(*self.piece)
 
     def bare(self) -> FoldTask:
-        return replace(self, piece=(0, 0), lane=None, shares=())
+        return replace(self, piece=(0, 0), lane=None, portions=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -88,7 +88,7 @@ class RunTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
-    shares: tuple[Piece, ...] = ()
+    portions: tuple[Piece, ...] = ()
 
     @property
     def asked(self) -> object:
@@ -101,7 +101,7 @@ class RunTask:
         return range(spans[0].start, spans[-1].stop)
 
     def bare(self) -> RunTask:
-        return replace(self, piece=(0, 0), lane=None, shares=())
+        return replace(self, piece=(0, 0), lane=None, portions=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -120,7 +120,7 @@ class StreamTask:
     rows: Transform
     piece: Piece
     lane: Lane | None = None
-    shares: ClassVar[tuple[Piece, ...]] = ()
+    portions: ClassVar[tuple[Piece, ...]] = ()
 
     @property
     def asked(self) -> object:

@@ -96,23 +96,23 @@ class Worker:
         return self._said(ticket, limit, lambda: self._task(body, refs, ticket.range, held))[0]
 
     def leave(
-        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, shares: tuple[Piece, ...]
+        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, portions: tuple[Piece, ...]
     ) -> tuple[bytes, ...]:
-        """The same, but of the answer only whether there is one; then the answer itself, by shares."""
-        said, kept = self._said(ticket, limit, lambda: self._task(body, refs, ticket.range), shares)
+        """The same, but of the answer only whether there is one; then the answer itself, by portions."""
+        said, kept = self._said(ticket, limit, lambda: self._task(body, refs, ticket.range), portions)
         return said, *kept
 
     def _said(
-        self, ticket: Ticket, limit: int | None, task: Callable[[], Task], shares: tuple[Piece, ...] = ()
+        self, ticket: Ticket, limit: int | None, task: Callable[[], Task], portions: tuple[Piece, ...] = ()
     ) -> tuple[bytes, list[bytes]]:
         self.engine.room.limit = limit
-        log, kept = Log(), [b""] * len(shares)
+        log, kept = Log(), [b""] * len(portions)
         try:
             mine = task()
             answer = self.engine.answer(mine, log, lambda: ticket in self.stopped, self.fetch)
-            if shares:
+            if portions:
                 asked: Any = mine.asked
-                answer, kept = parted(asked, answer, shares)
+                answer, kept = parted(asked, answer, portions)
             return pickle.dumps((log.told(), Done(ticket, answer)), 5), kept
         except BaseException as error:
             return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5), kept

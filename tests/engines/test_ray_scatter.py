@@ -1,0 +1,145 @@
+"""Parts of answers on Ray: they stay in the nodes' stores, and outlive the actors that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.engines.conformance import DEADLY, ScriptedBlocks, equal
+from tests.engines.crew import crew, kill, pid, ray_engine
+from tests.engines.fakes import CutSum, Seen, SpreadSum, Where, random_blocks
+from tests.engines.test_conformance import reference
+from tests.engines.test_scatter import ALWAYS, QUERIES
+
+import shardlearn
+from shardlearn.core.events import Event, PieceFinished, PieceRetried, ignore
+from shardlearn.core.query import Query
+from shardlearn.engines import pool
+from shardlearn.engines.pool import PoolEngine
+from shardlearn.engines.scatter import LOST, Left, Scatter
+from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+
+
+@pytest.fixture(autouse=True)
+def _cluster(ray_cluster: None) -> None:
+    """There is one."""
+
+
+def scattering(workers: int = 2, **policy: Any) -> PoolEngine:
+    engine = ray_engine(workers, **policy)
+    engine.plans = ALWAYS
+    return engine
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7])
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query(name: str, workers: int) -> None:
+    engine = scattering(workers)
+    for blocks in (random_blocks(resident=False, at=(0, 6, 9), first=320), random_blocks(n=70)):
+        answer = engine.fold({"train": engine.open(blocks)}, QUERIES[name], emit=ignore)
+        assert equal(answer, reference(blocks, QUERIES[name]))
+    assert engine.room.idle
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_deaths_while_pieces_are_answered(name: str, tmp_path: Path) -> None:
+    inner = random_blocks(at=(0, 4, 5, 13), resident=False, reader=100)
+    blocks = ScriptedBlocks(inner, DEADLY[name], str(tmp_path))
+    engine, seen = scattering(deadline=1.0, attempts=50), Seen()
+    answer = engine.fold({"train": engine.open(blocks)}, Query(CutSum()), emit=seen)
+    assert equal(answer, reference(inner, Query(CutSum())))
+    assert blocks.fired_all()
+    assert seen.of(PieceRetried)
+
+
+def test_parts_are_finished_by_workers() -> None:
+    engine = scattering()
+    answer = engine.fold({"train": engine.open(random_blocks())}, Query(Where()), emit=ignore)
+    assert {int(answer[2]), int(answer[5])} <= {pid(0), pid(1)}
+
+
+def test_a_death_while_parts_are_merged(tmp_path: Path) -> None:
+    engine, seen, before = scattering(), Seen(), {pid(0), pid(1)}
+    query = Query(Where(grave=str(tmp_path / "grave")))
+    answer = engine.fold({"train": engine.open(random_blocks())}, query, emit=seen)
+    assert np.array_equal(np.delete(answer, [2, 5]), reference(random_blocks(), Query(SpreadSum())))
+    [retried] = seen.of(PieceRetried)
+    assert retried.merging
+    assert "died" in retried.why
+    assert len(before & {pid(0), pid(1)}) == 1
+
+
+def test_what_an_actor_has_answered_outlives_it() -> None:
+    """Killed when all have answered, before anything is merged: nobody is asked again."""
+    engine, seen, killed = scattering(), Seen(), []
+
+    def shoot(event: Event) -> None:
+        seen(event)
+        if isinstance(event, PieceFinished) and sum(piece.rows for piece in seen.of(PieceFinished)) == 1000:
+            killed.extend((pid(0), pid(1)))
+            kill(0)
+            kill(1)
+
+    answer = engine.fold({"train": engine.open(random_blocks())}, Query(CutSum()), emit=shoot)
+    assert equal(answer, reference(random_blocks(), Query(CutSum())))
+    assert killed
+    assert not {pid(0), pid(1)} & set(killed)
+    assert not seen.of(PieceRetried)
+
+
+def test_what_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a node goes: what the first range has left can't be fetched. Here it is what a dead actor never said."""
+    engine, seen, lost = scattering(), Seen(), []
+    actor = crew().slots[2].actor
+    kill(2)
+
+    class Losing(Scatter):
+        def results(self) -> list[Any]:
+            merge = self.merge
+
+            def losing(portions: Sequence[Any], left: Any) -> Iterator[Any]:
+                if not lost:
+                    lost.append(min(left))
+                    dead = tuple(actor.hello.remote() for _ in left[lost[0]].held)
+                    left = {**left, lost[0]: Left(True, dead)}
+                return merge(portions, left)
+
+            self.merge = losing
+            return super().results()
+
+    monkeypatch.setattr(pool, "Scatter", Losing)
+    answer = engine.fold({"train": engine.open(random_blocks())}, Query(CutSum()), emit=seen)
+    assert equal(answer, reference(random_blocks(), Query(CutSum())))
+    assert lost == [(0, 8)]
+    assert [(again.why, again.first, again.merging) for again in seen.of(PieceRetried)] == [(LOST, 0, False)]
+
+
+@pytest.fixture(scope="module")
+def wide() -> tuple[Any, Any]:
+    draw = np.random.default_rng(0)
+    X = draw.standard_normal((6_000, 500))
+    return X, X @ draw.standard_normal(500) + draw.standard_normal(6_000)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("name", ["least squares", "ridge", "logistic"])
+def test_wide_fits(name: str, workers: int, wide: tuple[Any, Any]) -> None:
+    """Matrices of 2 MB: the driver is sent hardly more than one triangle a pass, whoever answers."""
+    X, y = wide
+    model: Any = {
+        "least squares": LinearRegression(),
+        "ridge": Ridge(2.0),
+        "logistic": LogisticRegression(solver="newton-cholesky"),
+    }[name]
+    y = y > 0 if name == "logistic" else y
+    with shardlearn.engine("threads", workers=2):
+        wanted = shardlearn.fingerprint(model.fit(X, y))
+    with shardlearn.engine("ray", address="local", workers=workers):
+        assert shardlearn.fingerprint(model.fit(X, y)) == wanted
+    report = model.report_
+    print(name, workers, report.bytes_up, report.passes, report.seconds)
+    if workers > 1:
+        assert report.bytes_up < 0.7 * 8 * 500 * 500 * report.rounds
