@@ -348,11 +348,12 @@ class PoolEngine:
         call.emit(plan.told())
         order = sorted(plan.pieces)
 
-        def ask(pieces: Sequence[Piece], attempt: int) -> Iterator[tuple[Piece, Left]]:
-            for piece in pieces if attempt > 1 else ():
-                call.emit(PieceRetried(*piece, attempt, LOST, _rows(task(piece))))
-            for piece, left in self._round(replace(plan, pieces=tuple(pieces)), task, call).answers():
-                if attempt == 1:
+        def ask(attempts: Mapping[Piece, int]) -> Iterator[tuple[Piece, Left]]:
+            for piece, attempt in attempts.items():
+                if attempt > 1:
+                    call.emit(PieceRetried(*piece, attempt, LOST, _rows(task(piece))))
+            for piece, left in self._round(replace(plan, pieces=tuple(attempts)), task, call).answers():
+                if attempts[piece] == 1:
                     call.emit(finished(at.grid, task(piece).blocks))
                 yield piece, left
 

@@ -36,7 +36,14 @@ class Actor(Worker):
     def __init__(self, threads: int):
         import ray
 
-        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched)
+        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched, on_their_way)
+
+
+def on_their_way(refs: Sequence[Any]) -> None:
+    """Have them brought to this node, all at once; does not wait."""
+    import ray
+
+    ray.wait(list(refs), num_returns=len(refs), timeout=0)
 
 
 def fetched(ref: Any) -> Any:

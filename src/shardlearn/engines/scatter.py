@@ -25,6 +25,7 @@ from .rounds import Piece
 from .visit import concluded, nothing, quiet, walks
 
 A = TypeVar("A")
+WORTH = 1 << 19  # bytes of an answer that a worker merges
 LOST = "its answer was lost with the machine that kept it"
 
 
@@ -158,9 +159,9 @@ def parted(query: Query[Any], answer: Any, portions: Sequence[Piece]) -> tuple[b
     return any(node.answer is not None for node in answer), [pickle.dumps(nodes, 5) for nodes in kept]
 
 
-def portions_of(parts: int, workers: int) -> tuple[Piece, ...]:
-    """Ranges of parts, one for each worker."""
-    count = min(parts, workers)
+def portions_of(parts: int, workers: int, nbytes: int) -> tuple[Piece, ...]:
+    """Ranges of the parts of an answer, one for each worker, but none that is not worth a call."""
+    count = min(parts, workers, max(nbytes // WORTH, 2))
     return tuple((i * parts // count, (i + 1) * parts // count) for i in range(count))
 
 
@@ -175,38 +176,45 @@ Kept: TypeAlias = Mapping[Piece, Left]
 
 @dataclass(slots=True)
 class Scatter:
-    """The order of rounds. `ask`: answers of these pieces, at the given attempt; `merge`: these portions of them."""
+    """The order of rounds. `ask`: answers of these pieces, each for so many-th time; `merge`: these portions of all."""
 
     pieces: Sequence[Piece]
     portions: Sequence[Piece]
-    ask: Callable[[Sequence[Piece], int], Iterator[tuple[Piece, Left]]]
+    ask: Callable[[Mapping[Piece, int]], Iterator[tuple[Piece, Left]]]
     merge: Callable[[Sequence[Piece], Kept], Iterator[tuple[Piece, Any]]]
-    attempts: int
+    attempts: int  # to have the answer of a piece until it is merged
     _left: dict[Piece, Left] = field(default_factory=dict)
+    _done: dict[Piece, list[Any]] = field(default_factory=dict)
 
     def results(self) -> list[Any]:
         """Every part, finished; none where no block had an answer."""
-        order, wanted = sorted(self.pieces), list(self.pieces)
-        done: dict[Piece, list[Any]] = {}
-        for attempt in range(1, self.attempts + 1):
-            self._left.update(self.ask(wanted, attempt))
+        times, wanted = dict.fromkeys(self.pieces, 0), list(self.pieces)
+        while len(self._done) < len(self.portions):
+            times |= {piece: times[piece] + 1 for piece in wanted}
+            self._left.update(self.ask({piece: times[piece] for piece in wanted}))
             if not any(left.answered for left in self._left.values()):
                 return []
-            gone = set[Piece]()
-            for portion, merged in self.merge(
-                [portion for portion in self.portions if portion not in done], self._left
-            ):
-                if isinstance(merged, Gone):
-                    gone.update(order[number] for number in merged.pieces)
-                else:
-                    done[portion] = merged
-            if not gone:
-                return [part for portion in self.portions for part in done[portion]]
+            gone = self._merged()
             wanted = [piece for piece in self.pieces if piece in gone]
-        raise EngineError(
-            f"What workers had answered was lost each of {self.attempts} times before it could be merged.",
+            if any(times[piece] == self.attempts for piece in wanted):
+                raise self._lost(wanted)
+        return [part for portion in self.portions for part in self._done[portion]]
+
+    def _merged(self) -> set[Piece]:
+        """Merge what is not merged yet; pieces whose answers could not be had."""
+        order, gone = sorted(self.pieces), set[Piece]()
+        for portion, merged in self.merge([one for one in self.portions if one not in self._done], self._left):
+            if isinstance(merged, Gone):
+                gone.update(order[number] for number in merged.pieces)
+            else:
+                self._done[portion] = merged
+        return gone
+
+    def _lost(self, pieces: Sequence[Piece]) -> EngineError:
+        return EngineError(
+            f"What workers had answered was lost {self.attempts} times before it could be merged.",
             code="SL4019",
-            found=f"{len(gone)} of {len(order)} answers could not be fetched from the machines that kept them",
+            found=f"{len(pieces)} of {len(self.pieces)} answers could not be fetched from the machines that kept them",
             needed="machines that stay for a pass, and reach each other",
             fix="`shardlearn doctor` looks at every node; the same call goes on where they are steady",
         )

@@ -55,7 +55,7 @@ class Spread:
         dealt = ranges(span, cuts, workers * each)
         pieces = tuple(dealt[at] for turn in range(each) for at in range(turn, len(dealt), each))
         slots = workers if each == 1 else AHEAD * workers
-        portions = portions_of(demand.parts, workers) if demand.answer > self.large else ()
+        portions = portions_of(demand.parts, workers, demand.answer) if demand.answer > self.large else ()
         if len(portions) > 1:  # parts that come in, as bytes and merged, and what they are joined to
             return Plan(
                 pieces, {}, workers, slots, Account(None, 0, 0, 3 * demand.answer + demand.beside), portions=portions

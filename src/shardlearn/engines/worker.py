@@ -7,7 +7,7 @@ import pickle
 import platform
 import socket
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from threading import Event as Flag
@@ -68,10 +68,19 @@ class Log:
 
 
 class Worker:
-    """Knows nothing that can't be had again. `fetch` gets what a name in a task stands for."""
+    """Knows nothing that can't be had again.
 
-    def __init__(self, threads: int, node: str, fetch: Callable[[Any], Any]):
-        self.node, self.fetch = node, fetch
+    `fetch` gets what a name in a task stands for; `expect` says which of them will be fetched next.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        node: str,
+        fetch: Callable[[Any], Any],
+        expect: Callable[[Sequence[Any]], None] = lambda names: None,
+    ):
+        self.node, self.fetch, self.expect = node, fetch, expect
         room = Room()
         self.pool = ThreadPool(threads, room)
         self.engine = PoolEngine("worker", self.pool, room, ONCE, grace=0.5)
@@ -93,6 +102,8 @@ class Worker:
 
         `held`: by what it gets the parts of answers that it is to merge.
         """
+        if held:
+            self.expect(held)
         return self._said(ticket, limit, lambda: self._task(body, refs, ticket.range, held))[0]
 
     def leave(
