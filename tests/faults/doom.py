@@ -1,14 +1,18 @@
-"""Work that kills the worker that does it, once, at a chosen phase: SIGKILL, with who it was left behind in a file."""
+"""Work that strikes the worker that does it, once, at a chosen phase: it dies (SIGKILL), or waits for a word.
+
+Who it was is left behind in a file, the mark.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import count
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from shardlearn.core.block import Block
@@ -17,22 +21,55 @@ from shardlearn.engines.reading import Attempt, Place
 from shardlearn.engines.rounds import Ticket
 
 PHASES = ("before read", "in compute", "in merge", "before reply")
+WAITS = 200.0  # seconds at most for the word to go on
 
 
 def die(mark: str) -> None:
     """Once: who finds the mark lives on."""
-    with suppress(FileExistsError):
-        file = os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        os.write(file, str(os.getpid()).encode())
-        os.close(file)
+    if marked(mark):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Deadly:
-    """A statistic like the inner one, in which to die."""
+def wait(mark: str) -> None:
+    """Until somebody says go, in every attempt; the first one is marked."""
+    marked(mark)
+    until = monotonic() + WAITS
+    while not os.path.exists(mark + ".go") and monotonic() < until:
+        sleep(0.01)
 
-    def __init__(self, inner: Any, phase: str, mark: str):
-        self.inner, self.phase, self.mark = inner, phase, mark
+
+def go(mark: str) -> None:
+    """What whoever waits there waits for."""
+    Path(mark + ".go").touch()
+
+
+def marked(mark: str) -> bool:
+    """Whether the first to come here has come here; its process's number is in the mark."""
+    with suppress(FileExistsError):
+        part = f"{mark}.{os.getpid()}"
+        Path(part).write_text(str(os.getpid()))
+        try:
+            os.link(part, mark)  # all at once, and once only
+        finally:
+            os.unlink(part)
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What strikes a worker, and when."""
+
+    phase: str
+    mark: str
+    what: Callable[[str], None] = die
+
+
+class Deadly:
+    """A statistic like the inner one, in which to be struck."""
+
+    def __init__(self, inner: Any, phase: str, strike: Callable[[], None]):
+        self.inner, self.phase, self.strike = inner, phase, strike
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "inner":
@@ -42,22 +79,21 @@ class Deadly:
     def of(self, block: Block, /) -> Any:
         answer = self.inner.of(block)
         if self.phase == "in compute":
-            die(self.mark)
+            self.strike()
         return answer
 
     def merge(self, left: Any, right: Any, /) -> Any:
         if self.phase == "in merge":
-            die(self.mark)
+            self.strike()
         return self.inner.merge(left, right)
 
 
 @dataclass(frozen=True)
 class DoomedTask:
-    """Another task, done to the phase in which the worker dies."""
+    """Another task, done to the phase in which the worker is struck."""
 
     inner: Any
-    phase: str
-    mark: str
+    blow: Blow
     piece: tuple[int, int] = (0, 0)
     lane: None = None
 
@@ -75,22 +111,22 @@ class DoomedTask:
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
         task = replace(self.inner, piece=self.piece)
-        if self.phase == "before read":
-            die(self.mark)
+        phase, strike = self.blow.phase, partial(self.blow.what, self.blow.mark)
+        if phase == "before read":
+            strike()
         if hasattr(task, "query"):
-            task = replace(task, query=replace(task.query, measure=Deadly(task.query.measure, self.phase, self.mark)))
+            task = replace(task, query=replace(task.query, measure=Deadly(task.query.measure, phase, strike)))
         answer = task.do(place, attempt)
-        die(self.mark)  # before the reply; where no block is measured and none merged, in the other phases too
+        strike()  # before the reply; where no block is measured and none merged, in the other phases too
         return answer
 
 
 @dataclass
 class DoomedPool:
-    """A pool whose workers die at chosen pieces, counted from the first round on: number -> (phase, mark)."""
+    """A pool whose workers are struck at pieces that `doom` chooses."""
 
     pool: Pool
-    schedule: Mapping[int, tuple[str, Path]]
-    _pieces: Iterator[int] = field(default_factory=count)
+    doom: Callable[[Ticket], Blow | None]
 
     @property
     def workers(self) -> int:
@@ -101,9 +137,9 @@ class DoomedPool:
         return self.pool.epoch
 
     def start(self, ticket: Ticket, task: Any, inbox: Inbox, /) -> None:
-        doom = self.schedule.get(next(self._pieces)) if ticket.attempt == 1 else None
-        if doom is not None:
-            task = DoomedTask(task, doom[0], str(doom[1]), ticket.range)
+        blow = self.doom(ticket)
+        if blow is not None:
+            task = DoomedTask(task, blow, ticket.range)
         self.pool.start(ticket, task, inbox)
 
     def __getattr__(self, name: str) -> Any:

@@ -1,0 +1,111 @@
+"""R10: a cut in the network never gives a wrong model. A head and two nodes in namespaces of their own; links fail.
+
+The time that a fit may take under a fault is what was seen on two cores, three times over. A fit without one takes 1 s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.faults.hosts import RayHosts, ray_hosts
+
+CPUS = (0, 3, 1)  # of the hosts: a worker for each
+NOTICED = 70.0  # seconds until Ray takes a node for dead that does not answer
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayHosts]:
+    with ray_hosts(CPUS) as there:
+        yield there
+
+
+def struck(cluster: RayHosts, kind: str, seconds: float = 0.0, limit: float = 60.0) -> dict[str, Any]:
+    """What a driver on the first host tells of its fit under a fault; `limit` seconds late, it hangs."""
+    names = ",".join(cluster.hosts.names)
+    out: dict[str, Any] = {}
+    try:
+        out = cluster.python("-m", "tests.faults.over_hosts", names, kind, seconds, timeout=60 + limit)
+    finally:
+        if not out:
+            for host in (1, 2):
+                cluster.hosts.mend(host)
+    assert out["end"] == "identical", out
+    assert out["hosts"] == [1, 1, 1, 2], "a worker of ours for each CPU"
+    assert out["leaving"] < 10
+    if kind != "nothing":
+        assert out["link"] == "DOWN"
+        assert out["cut"] in (1, 2)
+        assert cluster.hosts.link(out["cut"]) == "UP", "and up again at the end"
+    return out
+
+
+def test_an_answer_that_comes_late_is_dropped(cluster: RayHosts) -> None:
+    """A link is cut when an answer is about to go, and mended when another worker's was taken."""
+    out = struck(cluster, "late")
+    assert out["late"] == 1
+    assert out["why"]["no answer in time"] >= 1
+    assert out["seconds"] < 20
+
+
+def test_a_cut_of_five_seconds_in_a_round(cluster: RayHosts) -> None:
+    """A fit that goes on for longer than the cut: what was sent again is what was lost."""
+    out = struck(cluster, "in a round", 5)
+    assert out["down"] >= 5
+    assert not out["over first"]
+    assert out["again"] > 0
+    assert sum(out["why"].values()) >= 1
+    assert out["seconds"] < 25
+
+
+@pytest.mark.slow
+def test_a_fit_over_three_hosts(cluster: RayHosts) -> None:
+    out = struck(cluster, "nothing")
+    assert out["late"] == 0
+    assert out["why"] == {}
+
+
+@pytest.mark.slow
+def test_a_cut_of_five_seconds_while_rows_are_on_their_way(cluster: RayHosts) -> None:
+    out = struck(cluster, "in transfer", 5)
+    assert out["again"] > 0
+    assert 2_000_000 < out["came"] < 25_000_000, "not all of them"
+    assert out["seconds"] < 45
+
+
+@pytest.mark.slow
+def test_a_narrow_link(cluster: RayHosts) -> None:
+    """26 MB over 20 Mbit/s take 10 s, once for the three workers there."""
+    cluster.hosts.narrow(1, "20mbit")
+    before = cluster.hosts.received(1)
+    try:
+        out = struck(cluster, "nothing")
+    finally:
+        cluster.hosts.widen(1)
+    assert cluster.hosts.received(1) - before > 20_000_000
+    assert 8 < out["seconds"] < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["in a round", "in transfer"])
+def test_a_cut_for_good(kind: str) -> None:
+    """The other host does the rest, without a wait for Ray unless the range was the only one of its round."""
+    with ray_hosts(CPUS) as cluster:
+        out = struck(cluster, kind, math.inf, limit=2 * NOTICED)
+    assert out["over first"]
+    assert sum(out["why"].values()) >= 1
+    assert out["seconds"] < (20 if kind == "in a round" else 2 * NOTICED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1, 15, 45, 120])
+def test_cuts_of_many_lengths(seconds: float) -> None:
+    """Ray takes the node for dead in the longer ones, and its processes end when the link is there again."""
+    with ray_hosts(CPUS) as cluster:
+        out = struck(cluster, "in a round", seconds, limit=seconds + 60)
+    assert out["down"] >= seconds
+    assert not out["over first"]
+    assert sum(out["why"].values()) >= 1
+    assert out["seconds"] < seconds + 30
