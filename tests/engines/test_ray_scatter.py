@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from tests.engines.test_scatter import ALWAYS, QUERIES
 import shardlearn
 from shardlearn.core.events import Event, PieceFinished, PieceRetried, ignore
 from shardlearn.core.query import Query
-from shardlearn.engines import pool
+from shardlearn.engines import context, pool
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.scatter import LOST, Left, Scatter
+from shardlearn.engines.spread import LARGE, Spread
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 
@@ -117,29 +119,42 @@ def test_what_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [(again.why, again.first, again.merging) for again in seen.of(PieceRetried)] == [(LOST, 0, False)]
 
 
-@pytest.fixture(scope="module")
-def wide() -> tuple[Any, Any]:
+def using(engine: PoolEngine) -> Any:
+    """For what people call."""
+    return mock.patch.object(context, "current", return_value=engine)
+
+
+def rows(p: int) -> tuple[Any, Any]:
     draw = np.random.default_rng(0)
-    X = draw.standard_normal((6_000, 500))
-    return X, X @ draw.standard_normal(500) + draw.standard_normal(6_000)
+    X = draw.standard_normal((6_000, p))
+    return X, X @ draw.standard_normal(p) + draw.standard_normal(6_000)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("name", ["least squares", "ridge", "logistic"])
-def test_wide_fits(name: str, workers: int, wide: tuple[Any, Any]) -> None:
-    """Matrices of 2 MB: the driver is sent hardly more than one triangle a pass, whoever answers."""
-    X, y = wide
-    model: Any = {
-        "least squares": LinearRegression(),
-        "ridge": Ridge(2.0),
-        "logistic": LogisticRegression(solver="newton-cholesky"),
-    }[name]
-    y = y > 0 if name == "logistic" else y
+@pytest.mark.parametrize("name", ["least squares", "ridge", "newton"])
+def test_wide_fits(name: str) -> None:
+    """With matrices of 2 MB, for any number of workers: the bits of threads."""
+    X, y = rows(500)
+    models = {"least squares": LinearRegression(), "ridge": Ridge(2.0)}
+    model: Any = models.get(name, LogisticRegression(solver="newton-cholesky"))
+    y = y > 0 if name == "newton" else y
     with shardlearn.engine("threads", workers=2):
         wanted = shardlearn.fingerprint(model.fit(X, y))
-    with shardlearn.engine("ray", address="local", workers=workers):
-        assert shardlearn.fingerprint(model.fit(X, y)) == wanted
-    report = model.report_
-    print(name, workers, report.bytes_up, report.passes, report.seconds)
-    if workers > 1:
-        assert report.bytes_up < 0.7 * 8 * 500 * 500 * report.rounds
+    for workers in (1, 2, 3, 7):
+        with using(ray_engine(workers)):
+            assert shardlearn.fingerprint(model.fit(X, y)) == wanted
+        assert model.report_.engine == "ray"
+
+
+def test_the_driver_is_sent_one_answer_whoever_has_answered() -> None:
+    """And of a matrix its upper triangle; else it would be sent one by each range of rows, and more."""
+    X, y = rows(1_000)
+    size, sent = 8 * 1_000 * 1_000, {}
+    engine, model = ray_engine(4), LinearRegression()
+    for large in (LARGE, 1 << 40):
+        engine.plans = Spread(large=large)
+        with using(engine):
+            model.fit(X, y)
+        sent[large] = model.report_.bytes_up
+        assert model.report_.bytes_up > size / 2
+    assert sent[LARGE] < 0.7 * size
+    assert sent[1 << 40] > 3 * size
