@@ -88,6 +88,10 @@ class Deadly:
         return self.inner.merge(left, right)
 
 
+def deadly(query: Any, phase: str, strike: Callable[[], None]) -> Any:
+    return replace(query, measure=Deadly(query.measure, phase, strike))
+
+
 @dataclass(frozen=True)
 class DoomedTask:
     """Another task, done to the phase in which the worker is struck."""
@@ -95,6 +99,7 @@ class DoomedTask:
     inner: Any
     blow: Blow
     piece: tuple[int, int] = (0, 0)
+    held: tuple[Any, ...] = ()
     lane: None = None
 
     @property
@@ -102,20 +107,33 @@ class DoomedTask:
         return self.inner.data
 
     @property
+    def portions(self) -> tuple[tuple[int, int], ...]:
+        return self.inner.portions  # type: ignore[no-any-return]
+
+    @property
+    def query(self) -> Any:
+        return self.inner.query
+
+    @property
     def asked(self) -> object:
         return self
+
+    def bare(self) -> DoomedTask:
+        return replace(self, inner=self.inner.bare(), piece=(0, 0), held=())
 
     @property
     def blocks(self) -> range:
         return self.inner.blocks  # type: ignore[no-any-return]
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        task = replace(self.inner, piece=self.piece)
+        task = replace(self.inner, piece=self.piece, **({"held": self.held} if self.held else {}))
         phase, strike = self.blow.phase, partial(self.blow.what, self.blow.mark)
         if phase == "before read":
             strike()
         if hasattr(task, "query"):
-            task = replace(task, query=replace(task.query, measure=Deadly(task.query.measure, phase, strike)))
+            task = replace(task, query=deadly(task.query, phase, strike))
+        elif hasattr(task, "what"):
+            task = replace(task, what=replace(task.what, query=deadly(task.what.query, phase, strike)))
         answer = task.do(place, attempt)
         strike()  # before the reply; where no block is measured and none merged, in the other phases too
         return answer
@@ -139,7 +157,7 @@ class DoomedPool:
     def start(self, ticket: Ticket, task: Any, inbox: Inbox, /) -> None:
         blow = self.doom(ticket)
         if blow is not None:
-            task = DoomedTask(task, blow, ticket.range)
+            task = DoomedTask(task, blow, ticket.range, task.held)
         self.pool.start(ticket, task, inbox)
 
     def __getattr__(self, name: str) -> Any:

@@ -261,7 +261,7 @@ class PoolEngine:
                 with self.room.reserve(lambda _: task):
                     return task.do(Place(self.room), Attempt(task, None, emit, stop, fetch))
             case _:
-                return task.do(Place(self.room), Attempt(task, None, emit, stop))
+                return task.do(Place(self.room), Attempt(task, None, emit, stop, fetch))
 
     def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
         """Refuse queries for which the memory limit is too small."""

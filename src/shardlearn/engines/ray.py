@@ -20,7 +20,6 @@ from .pool import Inbox
 from .ray_job import Job
 from .room import Room
 from .rounds import Failed, Lost, Ticket
-from .scatter import MergeTask
 from .shipping import Shipper
 from .work import Task
 from .worker import Hello, Worker, versions
@@ -357,8 +356,7 @@ class RayPool:
                 fix='processes that are spawned, as joblib\'s "loky" does it',
             )
         parcel, place = self.crew.shipper.parcel(task), home(task, self.workers)
-        held = task.held if isinstance(task, MergeTask) else ()
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.portions, held))
+        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.portions, task.held))
 
     def cancel(self, ticket: Ticket, /) -> None:
         self.crew.cancel(ticket)

@@ -40,6 +40,11 @@ class Task(Protocol):
         """Where there are any: the answer stays with the worker, cut into so many ranges of parts."""
         ...
 
+    @property
+    def held(self) -> tuple[Any, ...]:
+        """By what the worker gets what others keep: parts that it is to merge."""
+        ...
+
     def bare(self) -> Task:
         """Without what is of one piece only."""
         ...
@@ -56,6 +61,7 @@ class FoldTask:
     piece: Piece
     lane: Lane | None = None
     portions: tuple[Piece, ...] = ()
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -89,6 +95,7 @@ class RunTask:
     piece: Piece
     lane: Lane | None = None
     portions: tuple[Piece, ...] = ()
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -121,6 +128,7 @@ class StreamTask:
     piece: Piece
     lane: Lane | None = None
     portions: ClassVar[tuple[Piece, ...]] = ()
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:

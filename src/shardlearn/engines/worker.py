@@ -122,8 +122,8 @@ class Worker:
             mine = task()
             answer = self.engine.answer(mine, log, lambda: ticket in self.stopped, self.fetch)
             if portions:
-                asked: Any = mine.asked
-                answer, kept = parted(asked, answer, portions)
+                of: Any = mine
+                answer, kept = parted(of.query, answer, portions)
             return pickle.dumps((log.told(), Done(ticket, answer)), 5), kept
         except BaseException as error:
             return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5), kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import TypeVar
 
 import numpy as np
@@ -35,7 +36,7 @@ def together(stretches: Sequence[NDArray[T]], shape: tuple[int, ...]) -> NDArray
 
 def band(p: int, i: int, parts: int) -> slice:
     """Rows of the part i of an upper triangle; all parts have about as many numbers."""
-    first, stop = (p - round(p * (1.0 - at / parts) ** 0.5) for at in (i, i + 1))
+    first, stop = (p - isqrt(p * p * (parts - at) // parts) for at in (i, i + 1))
     return slice(first, stop)
 
 
