@@ -1,7 +1,7 @@
 # make demo       the library at work on a real table (first run: a few minutes to build; later ones start at once)
 # make test       format, lint, types, layers, size budgets, tests and coverage
 # make test-all   the same with the slow suites; a skipped test is a failure
-# make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000), and how many models were identical, lost, hung
+# make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000 FROM=0), and how many models were identical, lost, hung
 # make bench      speed beside other libraries, one table
 # make build, make lint, make stub, make docs, make clean
 #
@@ -68,7 +68,7 @@ test-all: .make/demo lint
 	SCIPY_ARRAY_API=1 $(PY) -m pytest --no-skips $(COVERED)
 
 test-faults: .make/build
-	@$(PY) -m tests.faults.kills $(or $(FAULTS),1000)
+	@$(PY) -m tests.faults.kills $(or $(FAULTS),1000) $(or $(FROM),0)
 
 bench: .make/bench
 	@$(PY) -m bench

@@ -9,7 +9,7 @@ from typing import Any
 
 from shardlearn.engines.pool import Inbox
 from shardlearn.engines.reading import Attempt, Place
-from shardlearn.engines.rounds import Done, Ticket
+from shardlearn.engines.rounds import Began, Done, Ticket
 from shardlearn.engines.scatter import Left, parted
 from shardlearn.engines.work import Task
 
@@ -45,6 +45,7 @@ class SimulatedPool:
                     job = self._todo.pop(self._draw.randrange(len(self._todo)))
             if job is not None:
                 ticket, task, inbox = job
+                inbox.stimuli.put(Began(ticket))
                 attempt = Attempt(ticket, None, inbox.events.append, lambda: False)
                 answer: Any = task.do(self._place, attempt)
                 if task.portions:

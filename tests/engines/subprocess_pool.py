@@ -24,7 +24,7 @@ from shardlearn.engines.plan import Here, Plans
 from shardlearn.engines.pool import Inbox, PoolEngine
 from shardlearn.engines.reading import Attempt, Place
 from shardlearn.engines.room import Room
-from shardlearn.engines.rounds import Done, Failed, Lost, Policy, Ticket
+from shardlearn.engines.rounds import Began, Done, Failed, Lost, Policy, Ticket
 from shardlearn.engines.scatter import Left, MergeTask, parted
 from shardlearn.engines.work import Task, worth_another_try
 
@@ -186,6 +186,7 @@ class SubprocessPool:
                 if isinstance(task, MergeTask):
                     task = replace(task, held=tuple(self._kept(number) for number in task.held))
                 one.say((ticket, task))
+                one.job[2].stimuli.put(Began(ticket))
                 if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:
                     one.process.kill()
                     one.dead = True

@@ -90,7 +90,7 @@ def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Pa
         engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
     assert blocks.readings(12) == 4
     assert caught.value.code == "SL4001"
-    assert caught.value.where == "shard.parquet, rows 448 to 999 (blocks 8 to 16)"
+    assert caught.value.where == "shard.parquet, rows 704 to 999 (blocks 12 to 16)"
     assert caught.value.found.count("died") == 4
 
 

@@ -18,7 +18,8 @@ from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
 from shardlearn.engines import ray_cluster, ray_session
 from shardlearn.engines.pool import PoolEngine
-from shardlearn.engines.ray import Crew, Patience, RayPool
+from shardlearn.engines.ray import Crew, Patience
+from shardlearn.engines.ray_pool import RayPool
 from shardlearn.engines.room import Room
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -24,15 +23,15 @@ PHASES = ("before read", "in compute", "in merge", "before reply")
 WAITS = 200.0  # seconds at most for the word to go on
 
 
-def die(mark: str) -> None:
+def die(mark: str, phase: str) -> None:
     """Once: who finds the mark lives on."""
-    if marked(mark):
+    if marked(mark, phase):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def wait(mark: str) -> None:
+def wait(mark: str, phase: str) -> None:
     """Until somebody says go, in every attempt; the first one is marked."""
-    marked(mark)
+    marked(mark, phase)
     until = monotonic() + WAITS
     while not os.path.exists(mark + ".go") and monotonic() < until:
         sleep(0.01)
@@ -43,11 +42,11 @@ def go(mark: str) -> None:
     Path(mark + ".go").touch()
 
 
-def marked(mark: str) -> bool:
-    """Whether the first to come here has come here; its process's number is in the mark."""
+def marked(mark: str, phase: str) -> bool:
+    """Whether the first to come here has come here; in the mark is who that was, and in which phase."""
     with suppress(FileExistsError):
         part = f"{mark}.{os.getpid()}"
-        Path(part).write_text(str(os.getpid()))
+        Path(part).write_text(f"{os.getpid()} {phase}")
         try:
             os.link(part, mark)  # all at once, and once only
         finally:
@@ -56,20 +55,35 @@ def marked(mark: str) -> bool:
     return False
 
 
+def who(mark: str) -> tuple[str, int]:
+    """The phase and the process that a mark tells of."""
+    pid, _, phase = Path(mark).read_text().partition(" ")
+    return phase, int(pid)
+
+
 @dataclass(frozen=True)
 class Blow:
     """What strikes a worker, and when."""
 
     phase: str
     mark: str
-    what: Callable[[str], None] = die
+    what: Callable[[str, str], None] = die
+
+    def __call__(self, phase: str) -> None:
+        """It is this phase's turn."""
+        if phase == self.phase:
+            self.what(self.mark, phase)
+
+    def last(self) -> None:
+        """Before the reply, the blow comes in any case: a piece may be without blocks, or without merges."""
+        self.what(self.mark, "before reply")
 
 
 class Deadly:
     """A statistic like the inner one, in which to be struck."""
 
-    def __init__(self, inner: Any, phase: str, strike: Callable[[], None]):
-        self.inner, self.phase, self.strike = inner, phase, strike
+    def __init__(self, inner: Any, blow: Blow):
+        self.inner, self.blow = inner, blow
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "inner":
@@ -78,18 +92,16 @@ class Deadly:
 
     def of(self, block: Block, /) -> Any:
         answer = self.inner.of(block)
-        if self.phase == "in compute":
-            self.strike()
+        self.blow("in compute")
         return answer
 
     def merge(self, left: Any, right: Any, /) -> Any:
-        if self.phase == "in merge":
-            self.strike()
+        self.blow("in merge")
         return self.inner.merge(left, right)
 
 
-def deadly(query: Any, phase: str, strike: Callable[[], None]) -> Any:
-    return replace(query, measure=Deadly(query.measure, phase, strike))
+def deadly(query: Any, blow: Blow) -> Any:
+    return replace(query, measure=Deadly(query.measure, blow))
 
 
 @dataclass(frozen=True)
@@ -127,15 +139,13 @@ class DoomedTask:
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
         task = replace(self.inner, piece=self.piece, **({"held": self.held} if self.held else {}))
-        phase, strike = self.blow.phase, partial(self.blow.what, self.blow.mark)
-        if phase == "before read":
-            strike()
+        self.blow("before read")
         if hasattr(task, "query"):
-            task = replace(task, query=deadly(task.query, phase, strike))
+            task = replace(task, query=deadly(task.query, self.blow))
         elif hasattr(task, "what"):
-            task = replace(task, what=replace(task.what, query=deadly(task.what.query, phase, strike)))
+            task = replace(task, what=replace(task.what, query=deadly(task.what.query, self.blow)))
         answer = task.do(place, attempt)
-        strike()  # before the reply; where no block is measured and none merged, in the other phases too
+        self.blow.last()
         return answer
 
 

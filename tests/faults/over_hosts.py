@@ -22,7 +22,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from tests.faults.doom import Blow, DoomedPool, go, wait
+from tests.faults.doom import Blow, DoomedPool, go, wait, who
 from tests.faults.hosts import Hosts
 
 import shardlearn
@@ -89,7 +89,8 @@ class Fault:
 
     def waiting(self, mark: str) -> int:
         """The host of the worker of ours that waits there."""
-        pid = int(seen(lambda: Path(mark).exists() and Path(mark).read_text(), "nobody came there"))
+        seen(Path(mark).exists, "nobody came there")
+        _, pid = who(mark)
         assert pid in pids()
         return self.hosts.of(pid)
 

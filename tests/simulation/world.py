@@ -18,7 +18,7 @@ from typing import Any
 from shardlearn.core.events import ignore
 from shardlearn.engines.pool import Inbox
 from shardlearn.engines.reading import Attempt, Place
-from shardlearn.engines.rounds import Done, Failed, Lost, Piece, Stimulus, Ticket
+from shardlearn.engines.rounds import Began, Done, Failed, Lost, Piece, Stimulus, Ticket
 from shardlearn.engines.scatter import Left, parted
 from shardlearn.engines.work import Task, worth_another_try
 
@@ -196,6 +196,7 @@ class World:
                 self._begin(worker, worker.job)
 
     def _begin(self, worker: Worker, job: Job) -> None:
+        self._arrives(Began(job.ticket))
         fault = self._fault(job.ticket)
         kind = None if fault is None else fault.kind
         if fault is not None and kind in (Kind.CUT, Kind.CUT_TOLD):

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from shardlearn import config
+from shardlearn.config import Workers
 from shardlearn.core.engine import Engine
 from shardlearn.core.errors import ParameterError
 
@@ -31,7 +32,7 @@ class Wish:
     """What one place asks for; None: nothing. Each with who asked, in words."""
 
     kind: str | None = None
-    workers: int | None = None
+    workers: Workers | None = None
     memory: int | None = None
     address: str | None = None  # of a Ray cluster; the next two are of Ray's engine too
     threads: int | None = None  # of each worker
@@ -71,7 +72,7 @@ _process = Wish()
 def engine(
     kind: str | None = None,
     *,
-    workers: int | None = None,
+    workers: Workers | str | None = None,
     memory: int | str | None = None,
     address: str | None = None,
     threads_per_worker: int | None = None,
@@ -84,9 +85,10 @@ def engine(
     kind : {"threads", "serial", "ray"}, default=None
         Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None leaves it as it is
         outside.
-    workers : int, default=None
-        Number of threads, or of Ray's worker processes: by default as many as there are CPUs. The model does not depend
-        on it.
+    workers : int or (int, int), default=None
+        Number of threads, or of Ray's worker processes: by default as many as there are CPUs. With Ray also the fewest
+        and the most, as (2, 8) or "2-8": a fit begins with the fewest, and others join and leave while it runs. The
+        model does not depend on it.
     memory : int or str, default=None
         Bytes that a fit may add, as a number or as "200MB", "1GB", "1GiB"; with Ray, to each worker and to this
         process. The model does not depend on it.
@@ -116,7 +118,7 @@ def engine(
 def set_engine(
     kind: str | None = None,
     *,
-    workers: int | None = None,
+    workers: Workers | str | None = None,
     memory: int | str | None = None,
     address: str | None = None,
     threads_per_worker: int | None = None,
@@ -129,8 +131,8 @@ def set_engine(
     kind : {"threads", "serial", "ray"}, default=None
         Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None goes back to settings
         and default.
-    workers : int, default=None
-        Number of threads, or of Ray's worker processes; None goes back to settings and default.
+    workers : int or (int, int), default=None
+        Number of threads, or of Ray's worker processes, as for `engine`; None goes back to settings and default.
     memory : int or str, default=None
         Bytes that a fit may add; None goes back to settings and default.
     address : {"auto", "local"} or str, default=None
@@ -155,6 +157,8 @@ def current() -> PoolEngine | SerialEngine:
     kind = wish.kind or "threads"
     if kind == "ray":
         return _on_ray(wish)
+    if isinstance(wish.workers, tuple):
+        raise _only_on_ray(kind, wish)
     if kind == "serial":
         workers, workers_from = 1, wish.kind_from
     elif wish.workers is not None:
@@ -172,7 +176,7 @@ def current() -> PoolEngine | SerialEngine:
     return found
 
 
-def asked(kind: str | None, workers: int | str | None, memory: int | str | None, origin: str) -> Wish:
+def asked(kind: str | None, workers: Workers | str | None, memory: int | str | None, origin: str) -> Wish:
     """What somebody asks for, checked."""
     address = None
     if kind is not None:
@@ -185,7 +189,7 @@ def asked(kind: str | None, workers: int | str | None, memory: int | str | None,
             workers = rest
     return Wish(
         kind,
-        None if workers is None else config.count(workers, "workers", origin),
+        None if workers is None else config.workers(workers, origin),
         None if memory is None else config.nbytes(memory, "memory", origin),
         address=address,
         kind_from=origin,
@@ -275,6 +279,17 @@ def _free(_second: int) -> tuple[int, str]:
 @lru_cache(maxsize=1)
 def _cpus(_second: int) -> tuple[int, str]:
     return cpus()
+
+
+def _only_on_ray(kind: str, wish: Wish) -> ParameterError:
+    return ParameterError(
+        "Only on Ray do workers join and leave while a fit runs.",
+        code="SL1002",
+        where=wish.workers_from,
+        found=f"workers={wish.workers}, and the engine {kind!r}",
+        needed="one number",
+        fix='engine("ray", workers=(2, 8))',
+    )
 
 
 def _no_such(kind: str, origin: str) -> ParameterError:

@@ -55,6 +55,7 @@ class Plan:
     account: Account
     window: int | None = None
     portions: tuple[Piece, ...] = ()  # ranges of parts, by which answers stay with workers; none: they don't
+    ahead: int = 1  # pieces that a worker is given: one to do, the others wait
 
     @property
     def need(self) -> int:
@@ -79,6 +80,7 @@ class Demand:
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
     parts: int = 1  # into which an answer can be cut
+    kind: type | None = None  # of question: those of one kind take about as long
 
 
 Passes: TypeAlias = Iterable[tuple[Demand, Sequence[range] | None]]  # some walk along runs of blocks

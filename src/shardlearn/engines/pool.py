@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -22,6 +22,7 @@ from shardlearn.core.events import (
     PassFinished,
     PassStarted,
     PieceRetried,
+    Staffed,
     Timed,
 )
 from shardlearn.core.query import Query, Transform
@@ -31,11 +32,27 @@ from shardlearn.core.tree import Node, Tree, aligned
 from .plan import Demand, Here, Plan, Plans, span_of
 from .reading import Attempt, Fetch, Place, Stop, Stopped
 from .room import Room
-from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
-from .scatter import LOST, Gathering, Kept, Left, MergeTask, Merging, Scatter
+from .rounds import (
+    Cancel,
+    Command,
+    Done,
+    Drop,
+    Failed,
+    GiveUp,
+    Passed,
+    Piece,
+    Policy,
+    Round,
+    Stimulus,
+    Submit,
+    Take,
+    Tick,
+    Ticket,
+)
+from .scatter import Gathering, MergeTask, Merging, Scattering
 from .serial import finished
 from .visit import rewritten_bytes, run_spans, walks
-from .work import FoldTask, RunTask, StreamTask, Task
+from .work import FoldTask, RunTask, StreamTask, Task, rows_of
 
 A = TypeVar("A")
 _KEYS, _JOBS = count(), count()  # of handles and engines: two engines may share a pool, and what it keeps
@@ -127,7 +144,8 @@ class Drive:
                 if self.stop():
                     raise Stopped
                 for stimulus in (*self.inbox.arrived(self.poll), Tick()):
-                    self._away.discard(getattr(stimulus, "ticket", None))
+                    if isinstance(stimulus, Done | Failed):
+                        self._away.discard(stimulus.ticket)
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
@@ -145,7 +163,7 @@ class Drive:
                     if ticket.attempt > 1:
                         task = self.task(ticket.range)
                         merging = isinstance(task, MergeTask)
-                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why, _rows(task), merging))
+                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why, rows_of(task), merging))
                     self._away.add(ticket)
                     self.pool.start(ticket, self.task(ticket.range), self.inbox)
                 case Cancel(ticket):
@@ -161,7 +179,7 @@ class Drive:
 
     def _gave_up(self, piece: Piece, why: str) -> EngineError:
         task, policy = self.task(piece), self.round.policy
-        blocks, (first, stop) = task.blocks, _rows(task)
+        blocks, (first, stop) = task.blocks, rows_of(task)
         lies = task.data.blocks.place(first, stop) or f"rows {first:,} to {stop - 1:,}"
         where = f"{lies} (blocks {blocks.start} to {blocks.stop - 1})"
         if isinstance(task, MergeTask):
@@ -205,6 +223,7 @@ class PoolEngine:
     to_tell: list[str] = field(default_factory=list)  # plain sentences for people, once
     job: int = field(default_factory=lambda: next(_JOBS))
     inbox: Callable[[], Inbox] = Inbox  # a new one for each round
+    _staff: int | None = None  # workers, as was told last
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 
@@ -345,48 +364,35 @@ class PoolEngine:
         self, at: Sharded, plan: Plan, task: Callable[[Piece], Task], what: Merging, call: Call
     ) -> Gathering[Any]:
         """Answers stay with the workers, who merge them, each a portion of the parts."""
-        call.emit(plan.told())
-        order = sorted(plan.pieces)
 
-        def ask(attempts: Mapping[Piece, int]) -> Iterator[tuple[Piece, Left]]:
-            for piece, attempt in attempts.items():
-                if attempt > 1:
-                    call.emit(PieceRetried(*piece, attempt, LOST, _rows(task(piece))))
-            for piece, left in self._round(replace(plan, pieces=tuple(attempts)), task, call).answers():
-                if attempts[piece] == 1:
-                    call.emit(finished(at.grid, task(piece).blocks))
-                yield piece, left
+        def answers(plan: Plan, task: Callable[[Piece], Task]) -> Iterator[tuple[Piece, Any]]:
+            return self._round(plan, task, call).answers()
 
-        def merge(portions: Sequence[Piece], left: Kept) -> Iterator[tuple[Piece, Any]]:
-            def portion(piece: Piece) -> MergeTask:
-                number = plan.portions.index(piece)
-                return MergeTask(at, what, piece, tuple(left[one].held[number] for one in order))
-
-            return self._round(replace(plan, pieces=tuple(portions)), portion, call).answers()
-
-        results = Scatter(plan.pieces, plan.portions, ask, merge, self.policy.attempts).results()
-        return Gathering(what.query, Tree(what.query.measure.merge, what.first, what.stop), parts=results)
+        self._begun(plan, call)
+        return Scattering(at, plan, task, what, answers, call.emit).gathered(self.policy.attempts)
 
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
-        opened, measure, answer = self._opened[at.key], query.measure, query.measure.bytes()
-        rows = gathers(measure)
+        opened, measure = self._opened[at.key], query.measure
+        answer, walk, kind = measure.bytes(), walks(query), type(measure)
+        foot, beside, rows = opened.foot, query.beside, gathers(measure)
         parts = measure.parts if is_cut(measure) and not rows else 1
-        return Demand(span, opened.cuts, opened.foot, self.workers, answer, query.beside, rows, walks(query), parts)
+        return Demand(span, opened.cuts, foot, self.workers, answer, beside, rows, walk, parts, kind)
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
-        call.emit(plan.told())
+        self._begun(plan, call)
         return self._round(plan, task, call)
+
+    def _begun(self, plan: Plan, call: Call) -> None:
+        if self._staff not in (None, self.workers):
+            call.emit(Staffed(self.workers))
+        self._staff = self.workers
+        call.emit(plan.told())
 
     def _round(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
         number = next(self._rounds)
-        round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
+        epoch, policy = self.pool.epoch, self.policy
+        round_ = Round(self.job, epoch, number, plan.pieces, plan.workers, policy, plan.window, plan.ahead)
         return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
-
-
-def _rows(task: Task) -> tuple[int, int]:
-    """First and last (excluded) row of a task."""
-    grid, blocks = task.data.grid, task.blocks
-    return grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
 
 
 def _ends(span: range) -> Piece:

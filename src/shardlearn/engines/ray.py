@@ -1,11 +1,11 @@
-"""A pool of Ray actors: Ray places them, we decide what each does, and what to do when one is lost."""
+"""A crew of Ray actors: Ray places them, we decide what each does, and what to do when one is lost."""
 
 from __future__ import annotations
 
 import os
 import pickle
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -14,18 +14,17 @@ from time import monotonic
 from typing import Any
 
 from shardlearn.core.errors import EngineError
-from shardlearn.core.events import Sent
+from shardlearn.core.events import Sent, Timed
 
-from .pool import Inbox
 from .ray_job import Job
-from .room import Room
-from .rounds import Failed, Lost, Ticket
+from .rounds import Began, Failed, Lost, Ticket
 from .shipping import Shipper
-from .work import Task
 from .worker import Hello, Worker, versions
 
 POLL = 0.2  # seconds between looks at who is overdue
 GROUPS = {"tell": 1, "stay": 1}  # calls that an actor answers while it is at work
+READING = ("read", "decode", "pack")  # phases of a piece whose rows were not at hand
+JUST = 0.2  # seconds for which what waits for a worker is left to it
 AGAIN = 1.0  # seconds until an actor is made again that did not come to life
 
 
@@ -79,6 +78,7 @@ class Slot:
     actor: Any = None
     hello: Hello | None = None  # None: not there yet
     job: Job | None = None
+    since: float = 0.0  # when it was given its job
     until: float | None = None  # when the attempt that was stopped has to be over
 
     @property
@@ -131,8 +131,13 @@ class Crew:
             while sum(slot.hello is not None for slot in self.slots[:workers]) < least:
                 hopeless = isinstance(self._never, EngineError) or "creation task" in str(self._never)
                 if hopeless or monotonic() >= until:
-                    raise self._missing(workers)
+                    raise self._missing(least)
                 self._changed.wait(POLL)
+
+    def there(self, most: int) -> list[int]:
+        """Numbers of the workers that are there, of the first so many."""
+        with self._changed:
+            return [slot.number for slot in self.slots[:most] if slot.hello is not None]
 
     def start(self, job: Job) -> None:
         with self._changed:
@@ -178,12 +183,15 @@ class Crew:
         return free, total
 
     def share(self) -> tuple[int, str]:
-        """Half of what is free where it is tightest, by worker; and where that is."""
+        """Half of what is free where it is tightest, by worker; and where. Whoever is missing may come there."""
         with self._changed:
             there = [slot.hello for slot in self.slots if slot.hello is not None]
+            missing = len(self.slots) - len(there)
         crowd = Counter(hello.node for hello in there)
-        least = min(there, key=lambda hello: hello.free // crowd[hello.node])
-        return max(least.free // 2 // crowd[least.node], 1), f"the {least.free / 1e9:.1f} GB that {least.host} has free"
+        least = min(there, key=lambda hello: hello.free // (crowd[hello.node] + missing))
+        return max(
+            least.free // 2 // (crowd[least.node] + missing), 1
+        ), f"the {least.free / 1e9:.1f} GB that {least.host} has free"
 
     # -- under the lock ------------------------------------------------------------------------------------------------
     def _all(self, method: str, *arguments: Any) -> None:
@@ -212,15 +220,24 @@ class Crew:
     def _deal(self) -> None:
         """Give work to those that have none: each first takes what lies where it has read before."""
         for home in (True, False):
+            waiting = Counter(job.home for job in self._queue) if any(slot.free for slot in self.slots) else {}
             for slot in self.slots:
                 if slot.free:
-                    mine = (j for j in self._queue if slot.number < j.among and (not home or j.home == slot.number))
-                    job = next(mine, None)
+                    jobs = (job for job in self._queue if slot.number < job.among)
+                    job = next((j for j in jobs if j.home == slot.number or not (home or self._left(j, waiting))), None)
                     if job is not None:
                         ref = job.sent(slot.actor)
                         self._queue.remove(job)
-                        slot.job = job
+                        slot.job, slot.since = job, monotonic()
+                        job.inbox.stimuli.put(Began(job.ticket))
                         self._expect(slot, ref)
+
+    def _left(self, job: Job, waiting: Mapping[int, int]) -> bool:
+        """Whether nobody else is to take it: the next one of somebody who has only just begun with the one before."""
+        owner = self.slots[job.home] if job.home < len(self.slots) else Slot(job.home)
+        if owner.job is None or owner.until is not None or owner.job.inbox is not job.inbox:
+            return False
+        return waiting[job.home] == 1 and monotonic() - owner.since < JUST
 
     # -- the thread that reads -----------------------------------------------------------------------------------------
     def _read(self) -> None:
@@ -260,11 +277,14 @@ class Crew:
             short = "low on memory" in str(error)
             self._lost(slot, f"{slot} died" + (", as its machine ran low on memory" if short else ""))
         elif slot.job is not None:
-            job, slot.job, slot.until = slot.job, None, None
+            job, late, slot.job, slot.until = slot.job, slot.until is not None, None, None
             if error is not None:
                 job.inbox.stimuli.put(Failed(job.ticket, error, isinstance(error, ray_says.RayError)))
             else:
                 events, end = said
+                if late or not isinstance(end, Failed):  # one that was stopped would have taken longer
+                    read = any(isinstance(event, Timed) and event.phase in READING for event in events)
+                    job.clocked(slot.number, monotonic() - slot.since, read)
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
                 job.inbox.stimuli.put(job.ended(end))
 
@@ -337,42 +357,3 @@ class Crew:
 def tell(method: Any, *arguments: Any) -> None:
     """A word to an actor that is at work."""
     method.options(concurrency_group="tell").remote(*arguments)
-
-
-@dataclass(slots=True)
-class RayPool:
-    """The first so many workers of a crew."""
-
-    crew: Crew
-    workers: int
-    room: Room  # its limit is that of each worker too
-    epoch: int = 0
-
-    def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
-        if self.crew.pid != os.getpid():
-            raise EngineError(
-                "A forked process can't use the Ray connection of the one that it was forked from.",
-                code="SL4017",
-                fix='processes that are spawned, as joblib\'s "loky" does it',
-            )
-        parcel, place = self.crew.shipper.parcel(task), home(task, self.workers)
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, place, task.portions, task.held))
-
-    def cancel(self, ticket: Ticket, /) -> None:
-        self.crew.cancel(ticket)
-
-    def settle(self, tickets: Sequence[Ticket], timeout: float, /) -> None:
-        self.crew.settle(tickets, timeout)
-
-    def hand_over(self, old: int, new: int, /) -> None:
-        self.crew.hand_over(old, new)
-
-    def forget(self, key: int, /) -> None:
-        self.crew.forget(key)
-
-
-def home(task: Task, workers: int) -> int:
-    """The worker in whose share of all blocks the middle of the task lies: the same one in every round."""
-    everything, blocks = task.data.grid.blocks, task.blocks
-    middle = (blocks.start + blocks.stop) // 2 - everything.start
-    return min(middle * workers // max(len(everything), 1), workers - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -22,6 +23,7 @@ class Job:
     limit: int | None  # bytes
     among: int  # the first so many workers
     home: int
+    clocked: Callable[[int, float, bool], None]  # who has done it, in how many seconds, and whether it was read
     portions: tuple[Piece, ...] = ()
     held: tuple[Any, ...] = ()  # by what the worker gets what others keep
     kept: tuple[Any, ...] = ()  # by what others get what this one keeps: Ray's store has it, also when the worker dies

@@ -9,12 +9,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
 
+from shardlearn.config import Workers
 from shardlearn.core.errors import EngineError
 
 from .machine import cpus
 from .pool import PoolEngine
-from .ray import Crew, Patience, RayPool
+from .ray import Crew, Patience
 from .ray_cluster import connected, ray_package
+from .ray_pool import RayPool
 from .room import Room
 from .rounds import Policy
 from .spread import Spread
@@ -25,12 +27,20 @@ PATIENT = Policy(backup_after=3.0)  # a range that takes three times as long as 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants of a cluster. `workers` None: one for every `threads` CPUs that are free."""
+    """What somebody wants of a cluster. `workers` None: one for every `threads` CPUs that are free, for good."""
 
     address: str = "auto"
-    workers: int | None = None
+    workers: Workers | None = None
     threads: int = 1  # of each worker
     insecure: bool = False
+
+    @property
+    def least(self) -> int | None:
+        return self.workers[0] if isinstance(self.workers, tuple) else self.workers
+
+    @property
+    def most(self) -> int | None:
+        return self.workers[1] if isinstance(self.workers, tuple) else self.workers
 
 
 @dataclass(slots=True)
@@ -43,7 +53,7 @@ class Session:
     closing: ExitStack
     to_tell: list[str]  # one list for all engines: told once
     pid: int = field(default_factory=os.getpid)
-    engines: dict[tuple[int, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
+    engines: dict[tuple[Workers, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
 
 
 class Sessions:
@@ -98,7 +108,7 @@ class Sessions:
 
     def _opened(self, wanted: Wanted) -> Session:
         with ExitStack() as closing:
-            least = (wanted.workers or 1) * wanted.threads
+            least = (wanted.most or 1) * wanted.threads
             at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
             crew = Crew(ray_package(), wanted.threads, PATIENCE)
             closing.callback(crew.close)
@@ -119,12 +129,14 @@ def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
             needed=f"{wanted.address}, threads_per_worker={wanted.threads}",
             fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
         )
-    workers = wanted.workers or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
-    key = workers, memory
-    crew.ready(workers, least=1 if key in session.engines else workers)  # who was there once may be on the way again
+    most = wanted.most or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
+    least = wanted.least or len(crew.there(most)) or most
+    key = wanted.workers or most, memory
+    crew.ready(most, least=1 if key in session.engines else least)  # who was there once may be on the way again
     if key not in session.engines:
         room = Room(memory)
-        pool, plans = RayPool(crew, workers, room), Spread(wanted.threads)
+        pool = RayPool(crew, most, room, wanted.least)
+        plans = Spread(wanted.threads, pool.deal)
         session.engines[key] = PoolEngine("ray", pool, room, PATIENT, plans, to_tell=session.to_tell)
     engine = session.engines[key]
     engine.workers_from = f"the free CPUs of the Ray cluster {session.at}"

@@ -15,14 +15,17 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar, cast
 
 from shardlearn.core.engine import Sharded
 from shardlearn.core.errors import EngineError
-from shardlearn.core.events import Timed
+from shardlearn.core.events import Emit, PieceRetried, Timed
 from shardlearn.core.query import Query
 from shardlearn.core.statistic import Cut, Statistic, is_cut, is_spread
 from shardlearn.core.tree import Merge, Node, Tree, aligned, depth
 
+from .plan import Plan
 from .reading import Attempt, Lane, Place, Stopped
 from .rounds import Piece
+from .serial import finished
 from .visit import concluded, nothing, quiet, walks
+from .work import Task, rows_of
 
 A = TypeVar("A")
 WORTH = 1 << 19  # bytes of an answer that a worker merges
@@ -114,6 +117,11 @@ class MergeTask:
     def blocks(self) -> range:
         """All that were asked, as an answer of all is made here."""
         return self.data.grid.blocks
+
+    @property
+    def place(self) -> float:
+        """Where the middle of the portion lies among all parts, from 0 to 1."""
+        return sum(self.piece) / (2 * cut(self.what.query.measure).parts)
 
     @property
     def need(self) -> int:
@@ -218,6 +226,42 @@ class Scatter:
             needed="machines that stay for a pass, and reach each other",
             fix="`shardlearn doctor` looks at every node; the same call goes on where they are steady",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scattering:
+    """One pass of a plan with portions; `answers` has a pool do such a plan's pieces, each of them a task."""
+
+    at: Sharded
+    plan: Plan
+    task: Callable[[Piece], Task]
+    what: Merging
+    answers: Callable[[Plan, Callable[[Piece], Task]], Iterator[tuple[Piece, Any]]]
+    emit: Emit
+
+    def gathered(self, attempts: int) -> Gathering[Any]:
+        """The answer, its parts merged by workers."""
+        what, plan = self.what, self.plan
+        parts = Scatter(plan.pieces, plan.portions, self._ask, self._merge, attempts).results()
+        return Gathering(what.query, Tree(what.query.measure.merge, what.first, what.stop), parts=parts)
+
+    def _ask(self, attempts: Mapping[Piece, int]) -> Iterator[tuple[Piece, Left]]:
+        for piece, attempt in attempts.items():
+            if attempt > 1:
+                self.emit(PieceRetried(*piece, attempt, LOST, rows_of(self.task(piece))))
+        for piece, left in self.answers(replace(self.plan, pieces=tuple(attempts)), self.task):
+            if attempts[piece] == 1:
+                self.emit(finished(self.at.grid, self.task(piece).blocks))
+            yield piece, left
+
+    def _merge(self, portions: Sequence[Piece], left: Kept) -> Iterator[tuple[Piece, Any]]:
+        order = sorted(self.plan.pieces)
+
+        def task(portion: Piece) -> MergeTask:
+            number = self.plan.portions.index(portion)
+            return MergeTask(self.at, self.what, portion, tuple(left[piece].held[number] for piece in order))
+
+        return self.answers(replace(self.plan, pieces=tuple(portions)), task)
 
 
 def _one_by_one(merge: Merge[Any]) -> Merge[list[Any]]:

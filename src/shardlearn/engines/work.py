@@ -147,6 +147,12 @@ class StreamTask:
         return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
 
 
+def rows_of(task: Task) -> tuple[int, int]:
+    """First and last (excluded) row of a task."""
+    grid, blocks = task.data.grid, task.blocks
+    return grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
+
+
 def worth_another_try(error: BaseException) -> bool:
     """Reading may fail once and work the next time; what is a function of data or code fails every time."""
     return isinstance(error, OSError) and not isinstance(error, LASTING)

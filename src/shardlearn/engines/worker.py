@@ -9,6 +9,7 @@ import socket
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from threading import Event as Flag
 from typing import Any
@@ -19,6 +20,7 @@ from shardlearn.core.events import Event, PassPlanned, PieceFinished, Timed
 from shardlearn.core.fingerprint import NUMERICS
 
 from .machine import free_memory
+from .parts import Parted
 from .pool import PoolEngine
 from .room import Room
 from .rounds import Done, Failed, Piece, Policy, Ticket
@@ -153,6 +155,10 @@ class Worker:
             return held[name]
 
         template: Any = Unpickler(body, named).load()
+        blocks = template.data.blocks
+        if isinstance(blocks, Parted):
+            for name in (name for name in refs if name.startswith("part ")):
+                blocks.offered[int(name.split()[-1])] = partial(self.fetch, refs[name])
         self.arrays = {name: array for name, array in self.arrays.items() if name in refs}
         task: Task = replace(template, piece=piece, held=held) if held else replace(template, piece=piece)
         return task
