@@ -3,6 +3,7 @@
 # make test-all   the same with the slow suites; a skipped test is a failure
 # make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000 FROM=0), and how many models were identical, lost, hung
 # make bench      speed beside other libraries, one table
+# make bench-scale  what a round and a pass cost on 1, 2 and 4 workers of Ray, and what that says of 1,000
 # make build, make lint, make stub, make docs, make clean
 #
 # Each creates .venv and installs what it needs. PYTHON=... names the interpreter, 3.11 or newer.
@@ -12,7 +13,7 @@ PY := $(VENV)/bin/python
 MAKEFLAGS += --no-print-directory
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-faults bench build lint stub docs clean FORCE
+.PHONY: help demo test test-all test-faults bench bench-scale build lint stub docs clean FORCE
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -72,6 +73,9 @@ test-faults: .make/build
 
 bench: .make/bench
 	@$(PY) -m bench
+
+bench-scale: .make/build
+	@$(PY) -m bench.scale
 
 stub: .make/build
 	$(PY) -m nanobind.stubgen -q -m shardlearn._native -o src/shardlearn/_native.pyi

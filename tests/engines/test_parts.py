@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from tests.engines.conformance import equal
@@ -13,6 +14,7 @@ from tests.engines.fakes import FloatSum, IdSum, random_blocks
 from tests.engines.test_conformance import reference
 from tests.engines.test_shipping import Store, done
 
+import shardlearn
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Held, Sharded
 from shardlearn.core.events import ignore
@@ -45,7 +47,18 @@ def matrices() -> dict[str, Any]:
     }
 
 
+def frame() -> Any:
+    """With a text column as the target, integers, and holes."""
+    draw = np.random.default_rng(0)
+    columns = {f"x{i}": draw.standard_normal(N) for i in range(80)} | {"whole": draw.integers(0, 9, N)}
+    columns["x3"] = np.where(columns["x3"] > 2, np.nan, columns["x3"])
+    return pd.DataFrame(columns | {"unused": ["-"] * N, "label": [str(i) for i in draw.integers(0, 3, N)]})
+
+
 def laid(name: str, first: int = 0) -> Any:
+    if name == "frame":
+        data = shardlearn.read(frame(), drop_columns=["unused"], missing="drop")
+        return lay_out(data, "label", "whole", Spec(first=first)).blocks
     draw = np.random.default_rng(1)
     y, weight = draw.standard_normal(N), draw.random(N)
     X = matrices()[name]
@@ -68,7 +81,7 @@ def same(one: Block, other: Block) -> bool:
 
 
 @pytest.mark.parametrize("first", [0, 70])
-@pytest.mark.parametrize("name", matrices())
+@pytest.mark.parametrize("name", [*matrices(), "frame"])
 def test_a_part_has_the_same_blocks(name: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shardlearn.core.grid.TARGET_BYTES", 64 * 80 * 8)
     blocks = laid(name, first)
@@ -98,7 +111,7 @@ def test_sizes() -> None:
     assert len(parts_of(huge.grid.blocks, size)) <= 2 * parts.MOST
 
 
-@pytest.mark.parametrize("name", ["rows", "columns", "sparse"])
+@pytest.mark.parametrize("name", ["rows", "columns", "sparse", "frame"])
 def test_workers_get_what_they_work_with(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shardlearn.core.grid.TARGET_BYTES", 64 * 80 * 8)
     monkeypatch.setattr(parts, "PART", 50_000)
@@ -107,7 +120,8 @@ def test_workers_get_what_they_work_with(name: str, monkeypatch: pytest.MonkeyPa
     size = part_size(blocks)
     assert size is not None
     whole, middle = len(blocks.grid.blocks), len(blocks.grid.blocks) // 2
-    data, query = Sharded(1, blocks), Query(FloatSum(80) if name != "sparse" else IdSum())
+    exact = name in ("sparse", "frame")
+    data, query = Sharded(1, blocks), Query(IdSum() if exact else FloatSum(80))
     tree = Tree(query.measure.merge, 0, whole)
     for worker, piece in zip(workers, ((0, middle), (middle, whole)), strict=True):
         before = len(store.held)
@@ -116,9 +130,9 @@ def test_workers_get_what_they_work_with(name: str, monkeypatch: pytest.MonkeyPa
         added = len(store.held) - before
         assert added <= len(parts_of(range(*piece), size)) + (not before), "no more than this piece needs"
         assert added >= 2
-        if name != "sparse":
+        if not exact:
             tree.add(end.answer)  # type: ignore[arg-type]
-    if name != "sparse":
+    if not exact:
         assert equal(tree.root(), reference(blocks, query))
     assert len(store.fetched) == len(store.held) + 1 + (middle % size > 0), "each part once, by who needs it"
     done(workers[0], shipper, FoldTask(data, query, (0, middle)), (0, middle))

@@ -92,7 +92,7 @@ def test_what_is_lost_four_times_is_given_up() -> None:
     script = Script([{(2, 3): (0,)}] * 4)
     with pytest.raises(EngineError, match="lost 4 times") as caught:
         script.run()
-    assert caught.value.code == "SL4019"
+    assert caught.value.code == "SL4004"
     assert "1 of 2 answers" in caught.value.found
     assert script.lost == []
 

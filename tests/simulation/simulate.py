@@ -220,7 +220,7 @@ class Run:
 
     def _given_up(self, error: EngineError) -> EngineError:
         """It may give up only where each of four attempts was hit, or what was kept was lost four times."""
-        if error.code == "SL4019" and len(self.world.missed) >= ATTEMPTS:
+        if error.code == "SL4004" and len(self.world.missed) >= ATTEMPTS:
             return error
         end = self.watch.gave_up
         if error.code != "SL4001" or end is None or not error.where:

@@ -7,6 +7,7 @@ import pickle
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
@@ -26,6 +27,7 @@ GROUPS = {"tell": 1, "stay": 1}  # calls that an actor answers while it is at wo
 READING = ("read", "decode", "pack")  # phases of a piece whose rows were not at hand
 JUST = 0.2  # seconds for which what waits for a worker is left to it
 AGAIN = 1.0  # seconds until an actor is made again that did not come to life
+LEAVE = 20.0  # that calls of Ray have to end when the cluster is gone; Ray itself ends the program after 60
 
 
 class Actor(Worker):
@@ -117,6 +119,7 @@ class Crew:
         self._mail: SimpleQueue[Mail | None] = SimpleQueue()
         self._alone = monotonic()  # since when no worker is there
         self._never: BaseException | None = None  # why the last one that was made did not come to life
+        self._gone: EngineError | None = None  # the cluster, and why
         self._reader = Thread(target=self._read, name="shardlearn-ray", daemon=True)
         self._reader.start()
 
@@ -129,6 +132,7 @@ class Crew:
                 self.slots.append(Slot(len(self.slots)))
                 self._bear(self.slots[-1])
             while sum(slot.hello is not None for slot in self.slots[:workers]) < least:
+                self._must_be_there()
                 hopeless = isinstance(self._never, EngineError) or "creation task" in str(self._never)
                 if hopeless or monotonic() >= until:
                     raise self._missing(least)
@@ -141,13 +145,14 @@ class Crew:
 
     def start(self, job: Job) -> None:
         with self._changed:
+            self._must_be_there()
             self._queue.append(job)
             self._deal()
 
     def cancel(self, ticket: Ticket) -> None:
         with self._changed:
             self._queue = deque(job for job in self._queue if job.ticket != ticket)
-            for slot in self.slots:
+            for slot in self.slots if self._gone is None else ():
                 if slot.job is not None and slot.job.ticket == ticket and slot.until is None:
                     slot.until = monotonic() + self.patience.stop
                     tell(slot.actor.stop, ticket)
@@ -166,6 +171,21 @@ class Crew:
         self.shipper.forget(key)
         self._all("forget", key)
 
+    def give_up(self, error: EngineError) -> None:
+        """The cluster is gone: what is under way has failed, and from now on Ray is asked for nothing.
+
+        Ray ends a program that asks something when it has left; whoever is about to gets some time to be done.
+        """
+        self._gone = error
+        locked = self._changed.acquire(timeout=LEAVE)
+        self._fail_all(error)
+        for slot in self.slots:
+            slot.job = None
+        if locked:
+            self._changed.notify_all()
+            self._changed.release()
+        self.shipper.stop(error, LEAVE)
+
     def close(self) -> None:
         """End all actors."""
         if self.pid != os.getpid():
@@ -174,11 +194,12 @@ class Crew:
             slots, self.slots = self.slots, []
         self._mail.put(None)
         self._reader.join(self.patience.stop)
-        for slot in slots:
+        for slot in slots if self._gone is None else ():
             self.ray.kill(slot.actor)
 
     def cpus(self) -> tuple[float, float]:
         """The cluster's: free, and all."""
+        self._must_be_there()
         free, total = (what().get("CPU", 0.0) for what in (self.ray.available_resources, self.ray.cluster_resources))
         return free, total
 
@@ -196,9 +217,18 @@ class Crew:
     # -- under the lock ------------------------------------------------------------------------------------------------
     def _all(self, method: str, *arguments: Any) -> None:
         with self._changed:
-            for slot in self.slots:
+            for slot in self.slots if self._gone is None else ():
                 if slot.hello is not None:
                     tell(getattr(slot.actor, method), *arguments)
+
+    def _fail_all(self, error: BaseException) -> None:
+        for job in (*self._queue, *(slot.job for slot in self.slots if slot.job is not None)):
+            job.inbox.stimuli.put(Failed(job.ticket, error, again=False))
+        self._queue.clear()
+
+    def _must_be_there(self) -> None:
+        if self._gone is not None:
+            raise copy(self._gone)
 
     def _bear(self, slot: Slot) -> None:
         """Put a new actor into the slot; it says hello when it is there."""
@@ -250,7 +280,8 @@ class Crew:
             try:
                 self._open(mail)
             except Exception as error:  # or all that is under way would wait for its deadline
-                self._fail(error)
+                with self._changed:
+                    self._fail_all(error)
             del mail
 
     def _open(self, mail: Mail) -> None:
@@ -261,6 +292,8 @@ class Crew:
             except Exception as failed:  # told to the driver as the attempt's error, which ends the fit
                 said, error = None, failed
         with self._changed:
+            if self._gone is not None:
+                return
             if mail.slot is not None and mail.slot.actor is mail.actor:
                 self._take(mail.slot, said, error, len(mail.answer) if said is not mail.answer else 0)
             self._look_at_clock(monotonic())
@@ -286,14 +319,7 @@ class Crew:
                     read = any(isinstance(event, Timed) and event.phase in READING for event in events)
                     job.clocked(slot.number, monotonic() - slot.since, read)
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-                job.inbox.stimuli.put(job.ended(end))
-
-    def _fail(self, error: BaseException) -> None:
-        with self._changed:
-            jobs = [*self._queue, *(slot.job for slot in self.slots if slot.job is not None)]
-            self._queue.clear()
-        for job in jobs:
-            job.inbox.stimuli.put(Failed(job.ticket, error, again=False))
+                job.inbox.stimuli.put(job.told(job.ended(end)))
 
     def _welcome(self, slot: Slot, hello: Hello) -> None:
         here = versions()

@@ -11,7 +11,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,12 +20,15 @@ from typing import Any
 
 from shardlearn.core.errors import EngineError, ParameterError
 
+from .ray_folder import folder
+
 PROBE = Path(__file__).with_name("ray_probe.py")
 BOUND = "Ray's servers listen on all of this machine's addresses; whoever has not this cluster's token is refused"
 OPEN = "this Ray cluster asks for no token: whoever reaches it can run programs on it"
 SWITCH_ON = (
     "export RAY_AUTH_MODE=token on every node before `ray start`, with the token of `ray get-auth-token --generate`"
 )
+NODE = "RAY_RAYLET_PID"  # Ray ends a program at once that has lost its node and (without this) its parent
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -34,6 +36,7 @@ def ray_package() -> Any:
     """The package, or one line that says how to get it."""
     try:
         with settings_kept():
+            os.environ[NODE] = str(os.getpid())
             return import_module("ray")
     except ImportError:
         raise EngineError(
@@ -75,13 +78,13 @@ def must_be_joined_directly(address: str) -> None:
 @contextmanager
 def private(ray: Any, cpus: int) -> Iterator[tuple[str, str]]:
     """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read."""
-    with tempfile.TemporaryDirectory(prefix="shardlearn-", dir=short_folder(), ignore_cleanup_errors=True) as folder:
-        token = Path(folder) / "token"
+    with folder() as inside:
+        token = inside / "token"
         token.touch(0o600)
         token.write_text(secrets.token_hex(32))
         with token_mode(RAY_AUTH_TOKEN_PATH=str(token)):
             with no_cluster("The private Ray cluster did not start."):
-                start(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
+                start(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(inside / "r"))
             try:
                 yield "local", BOUND
             finally:
@@ -150,7 +153,8 @@ def probed(address: str, insecure: bool) -> tuple[str, bool]:
         code="SL4014",
         found=str(told.get("why", "")),
         needed='"auto" on a node of a running cluster, the "host:port" of its head, or "local"',
-        fix='engine("ray", address="local") starts a private one on this machine',
+        fix='engine("ray", address="local") starts a private one on this machine'
+        + ("; a cluster with TLS wants RAY_USE_TLS=1 and a certificate here too" if told["state"] == "silent" else ""),
     )
 
 
@@ -254,9 +258,3 @@ def shut_down(ray: Any) -> None:
     waits = "wait_for_processes" in inspect.signature(ray.shutdown).parameters
     with suppress(Exception):  # a cluster that has gone can't be left in good order
         ray.shutdown(**({"wait_for_processes": True} if waits else {}))
-
-
-def short_folder() -> str:
-    """For temporary folders: the path of a socket may have 107 characters."""
-    folder = tempfile.gettempdir()
-    return folder if len(folder) <= 20 else "/tmp"

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from .pool import Inbox
-from .rounds import Done, Piece, Stimulus, Ticket
+from .rounds import Done, Failed, Piece, Ticket
 from .scatter import Left
 from .shipping import Parcel
 
@@ -24,6 +24,7 @@ class Job:
     among: int  # the first so many workers
     home: int
     clocked: Callable[[int, float, bool], None]  # who has done it, in how many seconds, and whether it was read
+    told: Callable[[Done | Failed], Done | Failed]  # in the words of the whole
     portions: tuple[Piece, ...] = ()
     held: tuple[Any, ...] = ()  # by what the worker gets what others keep
     kept: tuple[Any, ...] = ()  # by what others get what this one keeps: Ray's store has it, also when the worker dies
@@ -38,8 +39,8 @@ class Job:
         self.kept = tuple(kept)
         return said
 
-    def ended(self, end: Stimulus) -> Stimulus:
-        """What the driver is told."""
+    def ended(self, end: Done | Failed) -> Done | Failed:
+        """What the driver is told: of what the worker keeps, where it is."""
         if self.kept and isinstance(end, Done):
             return Done(end.ticket, Left(bool(end.answer), self.kept))
         return end

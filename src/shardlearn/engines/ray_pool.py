@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from shardlearn.core.errors import EngineError
+from shardlearn.core.errors import EngineError, InputError
+from shardlearn.core.events import ignore
 
 from .pool import Inbox
 from .ray import Crew
 from .ray_job import Job
 from .room import Room
-from .rounds import Ticket
+from .rounds import Done, Failed, Ticket
 from .scatter import MergeTask
 from .shares import Clocked, Deal, Shares, equal_deal
 from .work import FoldTask, RunTask, Task
@@ -66,8 +67,14 @@ class RayPool:
             if not task.held:  # what is merged is not measured in blocks
                 self._clocked.append(Clocked(worker, ticket.range, seconds, kind_of(task), read))
 
+        def told(end: Done | Failed) -> Done | Failed:
+            """Of a part a worker can't say where in the whole its rows lie: who has it all looks again."""
+            if not isinstance(end, Failed) or not isinstance(end.error, InputError) or not parcel.parted:
+                return end
+            return replace(end, error=_as_of_the_whole(task) or end.error)
+
         parcel, limit = self.crew.shipper.parcel(task), self.room.limit
-        job = Job(ticket, parcel, inbox, limit, self.most, self._home(task), clocked, task.portions, task.held)
+        job = Job(ticket, parcel, inbox, limit, self.most, self._home(task), clocked, told, task.portions, task.held)
         self.crew.start(job)
 
     def _home(self, task: Task) -> int:
@@ -88,6 +95,15 @@ class RayPool:
 
     def forget(self, key: int, /) -> None:
         self.crew.forget(key)
+
+
+def _as_of_the_whole(task: Task) -> InputError | None:
+    """What is wrong with the rows of this piece, if they are read here."""
+    try:
+        deque(task.data.blocks.read(task.blocks, emit=ignore), maxlen=0)
+    except InputError as error:
+        return error
+    return None
 
 
 def middle(task: Task) -> float:

@@ -17,6 +17,7 @@ from .pool import PoolEngine
 from .ray import Crew, Patience
 from .ray_cluster import connected, ray_package
 from .ray_pool import RayPool
+from .ray_pulse import Pulse, vitals
 from .room import Room
 from .rounds import Policy
 from .spread import Spread
@@ -110,10 +111,27 @@ class Sessions:
         with ExitStack() as closing:
             least = (wanted.most or 1) * wanted.threads
             at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
-            crew = Crew(ray_package(), wanted.threads, PATIENCE)
+            ray = ray_package()
+            crew = Crew(ray, wanted.threads, PATIENCE)
             closing.callback(crew.close)
+            pulse = Pulse(vitals(ray, wanted.address == "local"), lambda error: self._lost(crew, error))
+            closing.callback(pulse.stop)
             self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
         return self.now
+
+    def _lost(self, crew: Crew, error: EngineError) -> None:
+        """The cluster is gone: tell who waits for it, and leave it before Ray ends the program for it."""
+        crew.give_up(error)
+        while self._is(crew):  # else somebody closes it, and waits for this thread
+            if self.lock.acquire(timeout=0.1):
+                try:
+                    if self._is(crew):
+                        self.close()
+                finally:
+                    self.lock.release()
+
+    def _is(self, crew: Crew) -> bool:
+        return self.now is not None and self.now.crew is crew
 
 
 SESSIONS = Sessions()

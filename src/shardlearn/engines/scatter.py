@@ -221,7 +221,7 @@ class Scatter:
     def _lost(self, pieces: Sequence[Piece]) -> EngineError:
         return EngineError(
             f"What workers had answered was lost {self.attempts} times before it could be merged.",
-            code="SL4019",
+            code="SL4004",
             found=f"{len(pieces)} of {len(self.pieces)} answers could not be fetched from the machines that kept them",
             needed="machines that stay for a pass, and reach each other",
             fix="`shardlearn doctor` looks at every node; the same call goes on where they are steady",

@@ -7,6 +7,7 @@ import io
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
@@ -31,6 +32,7 @@ class Parcel:
     body: bytes
     refs: Mapping[str, Any]
     nbytes: int  # that a worker needs for it: the body, and arrays that were not in the store before
+    parted: bool = False  # whether its data go in parts
 
 
 @dataclass(slots=True)
@@ -51,23 +53,35 @@ class Shipper:
     _arrays: OrderedDict[str, tuple[Any, int]] = field(default_factory=OrderedDict)
     _last: tuple[Task, Parcel] | None = None
     _lock: Lock = field(default_factory=Lock)
+    _stopped: Exception | None = None
 
     def parcel(self, task: Task) -> Parcel:
         """The same for all pieces of a pass, so made once, but for the parts of the data that this one needs."""
         with self._lock:
+            if self._stopped is not None:
+                raise copy(self._stopped)
             last = self._last
             if last is None or last[0].data is not task.data or last[0].asked is not task.asked:
                 last = self._last = task, self._packed(task)
             parts = self._parts(task)
-            return replace(last[1], refs={**last[1].refs, **parts}) if parts else last[1]
+            return replace(last[1], refs={**last[1].refs, **parts}, parted=True) if parts else last[1]
 
     def hand_over(self, old: int, new: int) -> None:
         with self._lock:
-            if old in self._blocks:
+            if old in self._blocks and self._stopped is None:
                 self._blocks[new] = self._blocks.pop(old)
+
+    def stop(self, why: Exception, timeout: float) -> None:
+        """From now on nothing is put and nothing dropped: the store is gone. Waits for who is at it."""
+        locked = self._lock.acquire(timeout=timeout)
+        self._stopped = why
+        if locked:
+            self._lock.release()
 
     def forget(self, key: int) -> None:
         with self._lock:
+            if self._stopped is not None:
+                return
             self._blocks.pop(key, None)
             if self._last is not None and self._last[0].data.key == key:
                 self._last = None

@@ -19,6 +19,7 @@ AHEAD = 8  # pieces that a worker is given, where there are more than workers: o
 LEAST = 4  # blocks of a piece, for each thread of a worker, as long as it is not known how long one takes
 WORTH = 0.05  # seconds of a piece: a shorter one is not worth a call of its own
 FEW = 3  # pieces of a share, about, where answers are large: each is one more to be cut, kept and merged
+AT_HAND = 16  # blocks of a piece, at most, of rows in the driver's memory: a worker begins when they are in the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Spread:
         return first_that_fits(iter([self._plan(demand, demand.span, demand.cuts)]), limit)
 
     def runs(self, demand: Demand, runs: Sequence[range], limit: int | None, /) -> Plan:
-        everything = range(len(runs))
-        plan = self._plan(demand, everything, everything)
+        everything, blocks = range(len(runs)), max(sum(map(len, runs)) / len(runs), 1.0)
+        plan = self._plan(demand, everything, everything, blocks)
         full = tuple(piece for piece in plan.pieces if runs[piece[0]].start < runs[piece[1] - 1].stop)
         return first_that_fits(iter([replace(plan, pieces=full)]), limit)
 
@@ -55,15 +56,15 @@ class Spread:
             parts.append((part, None if runs is None else runs[first:stop]))
         local.must_fit(parts, limit)
 
-    def _plan(self, demand: Demand, span: range, cuts: Sequence[int]) -> Plan:
-        """The first piece of each worker's share comes before the second of any."""
+    def _plan(self, demand: Demand, span: range, cuts: Sequence[int], blocks: float = 1.0) -> Plan:
+        """Of blocks, or of runs of so many; the first piece of each worker's share comes before the second of any."""
         deal = equal_deal(range(demand.workers)) if self.deal is None else self.deal()
         workers = max(min(len(deal.workers), len(span)), 1)
         portions = portions_of(demand.parts, workers, demand.answer) if demand.answer > self.large else ()
-        least = self._least(deal.seconds.get(demand.kind))
+        least = self._least(deal.seconds.get(demand.kind), blocks)
         if len(portions) > 1:
             least = max(least, len(span) // (FEW * workers))
-        most = MOST_IN_A_PIECE * self.threads
+        most = max(ceil((AT_HAND if demand.foot.resident else MOST_IN_A_PIECE) * self.threads / blocks), least)
         queues = [falling(share, cuts, least, most) for share in ranges(span, cuts, deal.weights)]
         turns = range(max(map(len, queues), default=0))
         pieces = tuple(queue[turn] for turn in turns for queue in queues if turn < len(queue))
@@ -73,9 +74,11 @@ class Spread:
         answers = answer_bytes(demand, answers_held(span, workers, pieces, workers), workers)
         return Plan(pieces, {}, workers, workers, Account(None, 0, 0, answers), ahead=AHEAD)
 
-    def _least(self, seconds: float | None) -> int:
-        """Blocks of a piece; `seconds` of a worker for each."""
-        return LEAST * self.threads if seconds is None else max(ceil(WORTH / seconds), 2 * self.threads)
+    def _least(self, seconds: float | None, blocks: float) -> int:
+        """Blocks of a piece, or runs of so many; `seconds` of a worker for each."""
+        if seconds is None:
+            return ceil(LEAST * self.threads / blocks)
+        return max(ceil(WORTH / seconds), ceil(2 * self.threads / blocks))
 
     def _streams(self, demand: Demand) -> Iterator[Plan]:
         """In row order. What a worker has answered is held here until it is its turn."""
