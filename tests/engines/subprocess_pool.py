@@ -185,12 +185,12 @@ class SubprocessPool:
                 ticket, task, _ = one.job
                 if isinstance(task, MergeTask):
                     task = replace(task, held=tuple(self._kept(number) for number in task.held))
-                one.say((ticket, task))
-                one.job[2].stimuli.put(Began(ticket))
-                if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:
+                if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:  # before it can answer
                     one.process.kill()
                     one.dead = True
                     self.killed += 1
+                one.say((ticket, task))
+                one.job[2].stimuli.put(Began(ticket))
 
     def _listen(self, one: Child) -> None:
         assert one.process.stdout is not None
