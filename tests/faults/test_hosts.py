@@ -101,7 +101,7 @@ def test_a_host_goes_with_what_it_keeps() -> None:
     with ray_hosts(CPUS) as cluster:
         out = struck(cluster, "kept", math.inf, limit=2 * NOTICED)
     assert out["over first"]
-    assert out["why"]["its answer was lost with the machine that kept it"] == 1
+    assert 1 <= out["why"]["its answer was lost with the machine that kept it"] <= 4, "ranges of one worker of four"
     assert out["seconds"] < 2 * NOTICED
 
 

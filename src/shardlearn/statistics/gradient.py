@@ -66,9 +66,8 @@ class GradSums:
 
 
 def part_of_sums(sums: LossSums, i: int, parts: int) -> LossSums:
-    """Part i of the gradient; the first one has the numbers too."""
-    weight, loss = (sums.weight, sums.loss) if i == 0 else (0.0, Double(0.0, 0.0))
-    return LossSums(weight, loss, stretch(sums.grad, i, parts), stretch(sums.grad_b, i, parts))
+    """Part i of the gradient; each has the numbers too."""
+    return replace(sums, grad=stretch(sums.grad, i, parts), grad_b=stretch(sums.grad_b, i, parts))
 
 
 def joined_sums(parts: Sequence[LossSums], shape: tuple[int, ...]) -> LossSums:

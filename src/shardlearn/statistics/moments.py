@@ -57,7 +57,7 @@ class Moments:
 
     def part(self, answer: MomentSums, i: int, /) -> MomentSums:
         vectors = (stretch(sums, i, self.parts) for sums in (answer.sum, answer.square, answer.sum_y))
-        return MomentSums(0.0 if i else answer.weight, *vectors)
+        return MomentSums(answer.weight, *vectors)
 
     def join(self, results: Sequence[MomentSums], /) -> MomentSums:
         vectors = ([getattr(part, name) for part in results] for name in ("sum", "square", "sum_y"))

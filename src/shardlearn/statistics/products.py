@@ -54,7 +54,7 @@ class Products:
 
     def part(self, answer: ProductSums, i: int, /) -> ProductSums:
         n = self.parts
-        return ProductSums(0.0 if i else answer.weight, stretch(answer.products, i, n), stretch(answer.sum_z, i, n))
+        return ProductSums(answer.weight, stretch(answer.products, i, n), stretch(answer.sum_z, i, n))
 
     def join(self, results: Sequence[ProductSums], /) -> ProductSums:
         products = together([part.products for part in results], self.V.shape)

@@ -138,11 +138,10 @@ class Survey:
         return parts_of(self.bytes())
 
     def part(self, answer: Findings, i: int, /) -> Findings:
-        """Some of the columns; the first part has all that is not by column."""
+        """Some of the columns; each part has all that is not by column."""
         n = self.parts
-        whole = answer if i == 0 else self._nothing()
         missing, infinite = answer.missing.part(i, n), answer.infinite.part(i, n)
-        return replace(whole, dropped_by=stretch(answer.dropped_by, i, n), missing=missing, infinite=infinite)
+        return replace(answer, dropped_by=stretch(answer.dropped_by, i, n), missing=missing, infinite=infinite)
 
     def join(self, results: Sequence[Findings], /) -> Findings:
         missing, infinite = (
@@ -150,10 +149,6 @@ class Survey:
         )
         dropped_by = np.concatenate([part.dropped_by for part in results])
         return replace(results[0], dropped_by=dropped_by, missing=missing, infinite=infinite)
-
-    def _nothing(self) -> Findings:
-        none, clean = np.zeros(0, np.int64), self.clean
-        return Findings(0, 0, none, clean, clean, clean, clean, clean, clean, clean, 0, np.inf, -np.inf)
 
     def _features(self, block: Block) -> tuple[Bad, Bad]:
         missing, infinite = self._none(self.p), self._none(self.p)
