@@ -1,6 +1,7 @@
 """A process of its own that loses its Ray cluster in a fit, and prints what came of it as JSON.
 
 python -m tests.engines.ray_headless SERVERS                  a private cluster; SERVERS: gcs_server, raylet or both
+python -m tests.engines.ray_headless SERVERS isolated         the same in a network namespace
 python -m tests.engines.ray_headless SERVERS HOST:PORT PID    one that somebody runs from this process
 """
 
@@ -77,7 +78,8 @@ def main(servers: str, address: str = "local", of: str = "") -> None:
     os.environ["RAY_AUTH_MODE"] = "disabled"
     before, at = state(), list[float]()
     with tempfile.TemporaryDirectory() as folder:
-        with shardlearn.engine("ray", address=address, workers=2), shardlearn.checkpoint(folder, every=0):
+        where = {"address": "local", "isolate": True} if address == "isolated" else {"address": address}
+        with shardlearn.engine("ray", workers=2, **where), shardlearn.checkpoint(folder, every=0):
             with killed(servers.split(","), int(of or os.getpid()), at):
                 out["error"], out["seconds"] = told(fitted), monotonic() - at[-1]
             out["killed"] = len(at)

@@ -95,6 +95,8 @@ def test_what_is_no_number_of_workers(workers: Any) -> None:
 def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDLEARN_WORKERS", "3")
     assert told()[:2] == ("threads", 3)
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "threads")
+    assert told()[:2] == ("threads", 3), "both are the settings'"
     monkeypatch.setenv("SHARDLEARN_ENGINE", "serial")
     monkeypatch.setenv("SHARDLEARN_MEMORY", "100MB")
     assert told() == ("serial", 1, 10**8)

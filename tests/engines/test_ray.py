@@ -135,6 +135,17 @@ def test_blocks_stay_with_the_worker_that_read_them(tmp_path: Path) -> None:
     assert {event.phase for event in seen.of(Timed)} >= {"compute", "merge"}
 
 
+@pytest.mark.parametrize("speeds", [{0: 9.0, 1: 1.0}, {0: 1.0, 1: 99.0}, {0: 1e9, 1: 1.0}])
+@pytest.mark.parametrize("name", ["floats", "runs", "ids"])
+def test_shares_do_not_show_in_the_bits(name: str, speeds: dict[int, float]) -> None:
+    engine: Any = ray_engine()
+    data = {"train": engine.open(random_blocks())}
+    engine.pool.shares.speeds = speeds
+    assert equal(engine.fold(data, QUERIES[name], emit=ignore), reference(random_blocks(), QUERIES[name]))
+    whole = sum(speeds.values())
+    assert engine.pool.shares.now.weights == tuple(speed / whole for speed in speeds.values())
+
+
 def test_workers_are_under_the_limit_too(tmp_path: Path) -> None:
     """What there is no room for is read again."""
     blocks = ScriptedBlocks(random_blocks(resident=False), {}, str(tmp_path))

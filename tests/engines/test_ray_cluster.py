@@ -21,7 +21,7 @@ import shardlearn
 from shardlearn.core.errors import EngineError, ParameterError
 from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
-from shardlearn.engines import ray_cluster, ray_session
+from shardlearn.engines import current, ray_cluster, ray_session
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.ray import Actor, Crew, Patience
 from shardlearn.engines.ray_pool import RayPool
@@ -174,6 +174,19 @@ def test_work_that_nobody_does_is_an_error_in_time() -> None:
 
 
 @pytest.mark.usefixtures("ray_cluster")
+def test_at_least_and_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:local")
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "1-2")
+    monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
+    with shardlearn.engine(memory="100MB") as engine:
+        assert engine.workers == 2, "those that are there"
+        with shardlearn.engine(workers=(1, 3)) as other:
+            assert other.workers == 3
+        with shardlearn.engine(workers=1) as one:
+            assert one.workers == 1
+
+
+@pytest.mark.usefixtures("ray_cluster")
 def test_one_cluster_at_a_time() -> None:
     with pytest.raises(EngineError, match="uses Ray in another way already"), shardlearn.engine("ray:10.0.0.1:6379"):
         pass
@@ -185,3 +198,24 @@ def test_settings_name_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
     with shardlearn.engine(memory="100MB") as engine:
         assert (engine.name, engine.workers, engine.memory) == ("ray", 3, 10**8)
+
+
+def test_in_a_worker_of_joblib_one_worker_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would take all CPUs, and the others would wait for none."""
+    asked = []
+
+    class Sessions:
+        def engine(self, wanted: ray_session.Wanted, memory: int | None) -> Any:
+            asked.append(wanted.workers)
+            return PoolEngine("ray", object(), Room())  # type: ignore[arg-type]
+
+        def keep(self) -> None:
+            pass
+
+    monkeypatch.setattr(ray_session, "SESSIONS", Sessions())
+    monkeypatch.setattr("shardlearn.config.inside_joblib_worker", lambda: True)
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:auto")
+    assert "joblib" in current().workers_from
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "3")
+    current()
+    assert asked == [1, 3]

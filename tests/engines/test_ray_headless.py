@@ -73,6 +73,15 @@ def test_a_private_cluster(servers: str, words: str, short: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root")
+def test_an_isolated_cluster(short: Path) -> None:
+    out = lost(short, "gcs_server,raylet", "isolated")
+    assert re.match(f"{HEAD}|{NODE}", out["error"])
+    assert out["then"] == ""
+    the_same_after(out, 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("servers", "words", "least"), [("gcs_server", HEAD, 3), ("raylet", NODE, 0), ("gcs_server,raylet", NODE, 0)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from shardlearn.core.engine import Footprint
 from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.tree import aligned
 from shardlearn.engines.plan import Demand
+from shardlearn.engines.rounds import Piece
 from shardlearn.engines.shares import Deal, equal_deal
 from shardlearn.engines.spread import Spread, falling, ranges
 
@@ -63,12 +65,41 @@ def test_pieces_that_shrink_so_that_others_can_take_some() -> None:
     assert (plan.workers, plan.ahead) == (4, 8)
     starts = [piece[0] for piece in plan.pieces[:4]]
     assert [(start + 16) // 250 for start in starts] == [0, 1, 2, 3], "the first piece of each worker comes first"
-    assert plan.pieces[0] == (0, 64), "none takes long"
+    assert plan.pieces[0] == (0, 16), "none takes long"
     sizes = [stop - first for first, stop in sorted(plan.pieces) if stop <= 250]
     assert sizes == sorted(sizes, reverse=True)
     assert min(sizes) * 0.02 >= 0.04
     assert max(sizes[-3:]) <= 5
     assert max(sum(1 for _ in aligned(*piece)) for piece in plan.pieces) <= 4
+
+
+def test_large_answers_make_large_pieces() -> None:
+    plan = Spread().fold(demand(range(4 * 64), answer=20 * 2**20), None)
+    assert min(stop - first for first, stop in plan.pieces) >= 16, "the largest subtree of no more than that"
+    runs = [range(4 * i, 4 * i + 4) for i in range(64)]
+    assert len(Spread().runs(demand(range(4 * 64), answer=20 * 2**20), runs, None).pieces) == 12
+
+
+def takes(pieces: Sequence[Piece], speeds: list[float]) -> float:
+    """Until all pieces are done: each worker does its own in order, then what others have not begun."""
+    whole, workers = max(stop for _, stop in pieces), range(len(speeds))
+    home = {piece: int(equal_deal(workers).home(sum(piece) / 2 / whole)) for piece in pieces}
+    ends, waiting = [0.0] * len(speeds), list(pieces)
+    while waiting:
+        worker = min(workers, key=ends.__getitem__)
+        piece = next((piece for piece in waiting if home[piece] == worker), waiting[0])
+        waiting.remove(piece)
+        ends[worker] += (piece[1] - piece[0]) / speeds[worker]
+    return max(ends)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 8])
+@pytest.mark.parametrize("blocks", [48, 100, 400, 3_000])
+def test_a_slow_worker_does_not_set_the_pace_of_the_first_round(workers: int, blocks: int) -> None:
+    """Nothing is known of anybody, and one has a fifth of a processor."""
+    plan = Spread().fold(demand(range(workers * blocks), workers=workers), None)
+    speeds = [1.0] * (workers - 1) + [0.2]
+    assert takes(plan.pieces, speeds) <= 1.25 * workers * blocks / sum(speeds)
 
 
 def test_shares_follow_the_deal() -> None:

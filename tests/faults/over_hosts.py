@@ -126,6 +126,23 @@ class InARound(Fault):
         go(self.mark(LATER))
 
 
+class Alone(InARound):
+    """The links of all other hosts are cut too: nobody is left to answer."""
+
+    def cut(self, host: int) -> None:
+        super().cut(host)
+        for other in self.others():
+            self.hosts.cut(other)
+
+    def mend(self) -> None:
+        super().mend()
+        for other in self.others():
+            self.hosts.mend(other)
+
+    def others(self) -> list[int]:
+        return [other for other in range(1, len(self.hosts.names)) if other != self.out["cut"]]
+
+
 class Late(Fault):
     """An answer comes when another worker's was taken in its place, and the round goes on."""
 
@@ -224,7 +241,14 @@ class Kept(Fault):
         return mock.patch.object(scatter.Scatter, "_merged", merged)
 
 
-FAULTS = {"kept": Kept, "nothing": Fault, "in a round": InARound, "late": Late, "in transfer": InTransfer}
+FAULTS = {
+    "nothing": Fault,
+    "in a round": InARound,
+    "alone": Alone,
+    "late": Late,
+    "in transfer": InTransfer,
+    "kept": Kept,
+}
 
 
 def rows(p: int = 100) -> tuple[Any, Any]:

@@ -37,6 +37,7 @@ class Wish:
     address: str | None = None  # of a Ray cluster; the next two are of Ray's engine too
     threads: int | None = None  # of each worker
     insecure: bool = False
+    isolate: bool = False
     kind_from: str = ""
     workers_from: str = ""
     memory_from: str = ""
@@ -47,8 +48,10 @@ class Wish:
         if self.kind is not None:
             # What came with another engine's name doesn't count for this one.
             out = replace(out, kind=self.kind, kind_from=self.kind_from)
-            if self.kind != other.kind:
-                out = replace(out, workers=None, workers_from="", address=None, threads=None, insecure=False)
+            if other.kind not in (None, self.kind):
+                out = replace(
+                    out, workers=None, workers_from="", address=None, threads=None, insecure=False, isolate=False
+                )
         if self.workers is not None:
             out = replace(out, workers=self.workers, workers_from=self.workers_from)
         if self.memory is not None:
@@ -58,6 +61,7 @@ class Wish:
             address=self.address or out.address,
             threads=self.threads or out.threads,
             insecure=self.insecure or out.insecure,
+            isolate=self.isolate or out.isolate,
         )
 
 
@@ -77,6 +81,7 @@ def engine(
     address: str | None = None,
     threads_per_worker: int | None = None,
     allow_insecure: bool = False,
+    isolate: bool = False,
 ) -> Iterator[Engine]:
     """Use this engine for all fits, predictions and scores inside the `with` block.
 
@@ -99,6 +104,9 @@ def engine(
         Threads, and CPUs, of each of Ray's workers; None is 1.
     allow_insecure : bool, default=False
         Join a Ray cluster that asks for no token: whoever reaches it can run programs on it.
+    isolate : bool, default=False
+        Start the private cluster of `address="local"` in a network namespace of its own, where nobody else reaches it.
+        Needs root or CAP_SYS_ADMIN; workers reach no network then, and read local files only.
 
     Yields
     ------
@@ -106,7 +114,7 @@ def engine(
         The engine, with `name`, `workers` and `memory`.
     """
     wish = asked(kind, workers, memory, "with shardlearn.engine(...)")
-    wish = of_ray(wish, address, threads_per_worker, allow_insecure).over(_HERE.get())
+    wish = of_ray(wish, address, threads_per_worker, allow_insecure, isolate).over(_HERE.get())
     token = _HERE.set(wish)
     try:
         with _held(wish):
@@ -123,6 +131,7 @@ def set_engine(
     address: str | None = None,
     threads_per_worker: int | None = None,
     allow_insecure: bool = False,
+    isolate: bool = False,
 ) -> None:
     """Use this engine in the whole process, wherever no `with shardlearn.engine(...)` says otherwise.
 
@@ -142,11 +151,13 @@ def set_engine(
         Threads of each of Ray's workers.
     allow_insecure : bool, default=False
         Join a Ray cluster that asks for no token.
+    isolate : bool, default=False
+        Start the private cluster in a network namespace of its own.
     """
     global _process
     before = _process
     wish = asked(kind, workers, memory, "shardlearn.set_engine(...)")
-    _process = of_ray(wish, address, threads_per_worker, allow_insecure)
+    _process = of_ray(wish, address, threads_per_worker, allow_insecure, isolate)
     if _process != before:
         _released()
 
@@ -198,11 +209,11 @@ def asked(kind: str | None, workers: Workers | str | None, memory: int | str | N
     )
 
 
-def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool) -> Wish:
+def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool, isolate: bool = False) -> Wish:
     """The wish with what is said of a Ray cluster."""
-    if wish.kind not in (None, "ray") and (address is not None or threads is not None or insecure):
+    if wish.kind not in (None, "ray") and (address is not None or threads is not None or insecure or isolate):
         raise ParameterError(
-            "address, threads_per_worker and allow_insecure are for the engine 'ray'.",
+            "address, threads_per_worker, allow_insecure and isolate are for the engine 'ray'.",
             code="SL1004",
             where=wish.kind_from,
             found=f"the engine {wish.kind!r}",
@@ -210,7 +221,15 @@ def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool)
         )
     if threads is not None:
         threads = config.count(threads, "threads_per_worker", wish.kind_from)
-    return replace(wish, address=address or wish.address, threads=threads, insecure=insecure)
+    if isolate and (address or wish.address) != "local":
+        raise ParameterError(
+            "Only a private cluster can be isolated.",
+            code="SL1004",
+            where=wish.kind_from,
+            found=f"isolate=True with {address or wish.address or 'no address'}",
+            fix='engine("ray", address="local", isolate=True)',
+        )
+    return replace(wish, address=address or wish.address, threads=threads, insecure=insecure, isolate=isolate)
 
 
 def _held(wish: Wish) -> AbstractContextManager[Any]:
@@ -227,7 +246,9 @@ def _released() -> None:
 
 def _on_ray(wish: Wish) -> PoolEngine:
     ray = _ray()
-    wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure)
+    if wish.workers is None and config.inside_joblib_worker():  # each of them would wait for all CPUs
+        wish = replace(wish, workers=1, workers_from="one, inside a worker process of joblib or multiprocessing")
+    wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure, wish.isolate)
     found: PoolEngine = ray.SESSIONS.engine(wanted, wish.memory)
     if _HERE.get().kind != "ray":
         ray.SESSIONS.keep()

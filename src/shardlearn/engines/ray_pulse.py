@@ -75,8 +75,14 @@ class Pulse:
     held whose end shows it.
     """
 
-    def __init__(self, watched: Sequence[Vital], lost: Callable[[EngineError], None], beat: float = BEAT):
-        self.watched, self.lost, self.beat = watched, lost, beat
+    def __init__(
+        self,
+        watched: Sequence[Vital],
+        lost: Callable[[EngineError], None],
+        beat: float = BEAT,
+        begin: Callable[[], None] | None = None,  # what the thread has to do first
+    ):
+        self.watched, self.lost, self.beat, self.begin = watched, lost, beat, begin
         self.silent: dict[Vital, Silence] = {}
         self._stop, self._stopped = socket.socketpair()
         self._thread = Thread(target=self._look, name="shardlearn-ray-pulse", daemon=True)
@@ -89,6 +95,8 @@ class Pulse:
 
     def _look(self) -> None:
         with ExitStack() as held:
+            if self.begin is not None:
+                self.begin()
             ends = select.poll()
             ends.register(held.enter_context(self._stopped), select.POLLIN)
             for vital in self.watched:

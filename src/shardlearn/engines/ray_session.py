@@ -15,6 +15,7 @@ from shardlearn.core.errors import EngineError
 from .machine import cpus
 from .pool import PoolEngine
 from .ray import Crew, Patience
+from .ray_apart import enter
 from .ray_cluster import connected, ray_package
 from .ray_pool import RayPool
 from .ray_pulse import Pulse, vitals
@@ -34,6 +35,11 @@ class Wanted:
     workers: Workers | None = None
     threads: int = 1  # of each worker
     insecure: bool = False
+    isolate: bool = False  # in a network namespace of its own
+
+    @property
+    def way(self) -> str:
+        return f"{self.address}{', isolate=True' if self.isolate else ''}, threads_per_worker={self.threads}"
 
     @property
     def least(self) -> int | None:
@@ -48,7 +54,7 @@ class Wanted:
 class Session:
     """A connection, and what is on it."""
 
-    address: str  # as it was asked for
+    asked: Wanted  # by who opened it
     at: str
     crew: Crew
     closing: ExitStack
@@ -110,13 +116,18 @@ class Sessions:
     def _opened(self, wanted: Wanted) -> Session:
         with ExitStack() as closing:
             least = (wanted.most or 1) * wanted.threads
-            at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
+            way = connected(wanted.address, max(cpus()[0], least), wanted.insecure, wanted.isolate)
+            at, said = closing.enter_context(way)
             ray = ray_package()
             crew = Crew(ray, wanted.threads, PATIENCE)
             closing.callback(crew.close)
-            pulse = Pulse(vitals(ray, wanted.address == "local"), lambda error: self._lost(crew, error))
+            pulse = Pulse(
+                vitals(ray, wanted.address == "local"),
+                lambda error: self._lost(crew, error),
+                begin=enter if wanted.isolate else None,
+            )
             closing.callback(pulse.stop)
-            self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
+            self.now = Session(wanted, at, crew, closing.pop_all(), [said] if said else [])
         return self.now
 
     def _lost(self, crew: Crew, error: EngineError) -> None:
@@ -139,12 +150,14 @@ SESSIONS = Sessions()
 
 def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
     crew = session.crew
-    if wanted.address not in (session.address, session.at) or wanted.threads != crew.threads:
+    asked = session.asked
+    same = wanted.address in (asked.address, session.at) and wanted.isolate == asked.isolate
+    if not same or wanted.threads != crew.threads:
         raise EngineError(
             "This process uses Ray in another way already, and can use one cluster and one kind of workers at a time.",
             code="SL4011",
-            found=f"{session.address}, threads_per_worker={crew.threads}",
-            needed=f"{wanted.address}, threads_per_worker={wanted.threads}",
+            found=asked.way,
+            needed=wanted.way,
             fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
         )
     most = wanted.most or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)

@@ -17,8 +17,9 @@ from .shares import Deal, equal_deal
 LARGE = 1 << 20  # bytes of an answer above which it stays with workers
 AHEAD = 8  # pieces that a worker is given, where there are more than workers: one to do, the others wait
 LEAST = 4  # blocks of a piece, for each thread of a worker, as long as it is not known how long one takes
+LARGEST = 12  # a piece is no more than this part of a share: a worker at a fifth of the pace may have just begun one
 WORTH = 0.05  # seconds of a piece: a shorter one is not worth a call of its own
-FEW = 3  # pieces of a share, about, where answers are large: each is one more to be cut, kept and merged
+ANSWER = 1024 * 1024  # bytes of an answer for which a piece has a block more: each piece sends one
 AT_HAND = 16  # blocks of a piece, at most, of rows in the driver's memory: a worker begins when they are in the store
 
 
@@ -59,11 +60,9 @@ class Spread:
     def _plan(self, demand: Demand, span: range, cuts: Sequence[int], blocks: float = 1.0) -> Plan:
         """Of blocks, or of runs of so many; the first piece of each worker's share comes before the second of any."""
         deal = equal_deal(range(demand.workers)) if self.deal is None else self.deal()
+        least = max(self._least(deal.seconds.get(demand.kind), blocks), ceil(demand.answer / ANSWER / blocks))
         workers = max(min(len(deal.workers), len(span)), 1)
         portions = portions_of(demand.parts, workers, demand.answer) if demand.answer > self.large else ()
-        least = self._least(deal.seconds.get(demand.kind), blocks)
-        if len(portions) > 1:
-            least = max(least, len(span) // (FEW * workers))
         most = max(ceil((AT_HAND if demand.foot.resident else MOST_IN_A_PIECE) * self.threads / blocks), least)
         queues = [falling(share, cuts, least, most) for share in ranges(span, cuts, deal.weights)]
         turns = range(max(map(len, queues), default=0))
@@ -111,7 +110,7 @@ def falling(share: Piece, cuts: Sequence[int], least: int, most: int) -> list[Pi
     """
     edges, stop = [share[0]], share[1]
     while (left := stop - edges[-1]) >= 2 * least:
-        at = whole_subtrees(edges[-1], min(max(left // 3, least), most))
+        at = whole_subtrees(edges[-1], max(min(left // 3, (stop - share[0]) // LARGEST, most), least))
         near = nearest(cuts, at, range(edges[-1] + 1, edges[-1] + most + 1))
         if near is not None:
             at = near

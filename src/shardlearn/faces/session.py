@@ -231,8 +231,8 @@ def fitting(
             code="SL2313",
             needed="y as an array, or the name of a column",
         )
-    engine = engines.current()
     try:
+        engine = engines.current()
         with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
             session = Session(name, engine, watched, laid, data, tuple(also))
             try:
@@ -245,10 +245,10 @@ def fitting(
                 finally:
                     engine.close(session.data)
             watched.emit(FitFinished(name, interrupted=session.stopped))
+        names = fitted_names(X, laid)
+        session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
     except KeyboardInterrupt as stop:
         raise stop if isinstance(stop, Interrupted) else nothing_fitted(name) from None
-    names = fitted_names(X, laid)
-    session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
     set_attributes(estimator, session.attributes)
     if session.stopped:
         raise Interrupted(f"{name} was stopped: it holds the model of the last whole round")
