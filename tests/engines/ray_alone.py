@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,10 @@ def listening() -> list[tuple[str, int]]:
     """Address and port of every socket on which this process or one that comes from it waits for others."""
     inodes = set()
     for pid in {os.getpid(), *family(os.getpid())}:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                inodes.add(os.readlink(file))
-            except OSError:
-                continue
+        with suppress(OSError):  # a process that has just ended
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
     found = []
     for name in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from shardlearn.core.errors import EngineError
 from shardlearn.engines import ray_pulse
+from shardlearn.engines.ray import Crew, Slot
 from shardlearn.engines.ray_pulse import LOOKS, Pulse, Vital
+from shardlearn.engines.worker import Hello
 
 WAIT = 10.0  # at most, for what must come
 Lost = SimpleQueue[EngineError]
@@ -114,6 +118,35 @@ def test_a_busy_machine_is_no_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Vital, "connect", slow)
     assert Vital("this node", "/nowhere", 0.0).refusal() == ""
     assert Vital("the head", ("10.0.0.1", 6379), 30.0).refusal() == "no answer"
+
+
+def test_a_cluster_that_is_gone_is_asked_for_nothing() -> None:
+    """Ray would end the program for it."""
+
+    def never(*_: object) -> None:
+        pytest.fail("Ray was asked")
+
+    ray = SimpleNamespace(
+        remote=lambda **_: lambda _: SimpleNamespace(remote=never),
+        **dict.fromkeys(("put", "kill", "available_resources", "cluster_resources"), never),
+    )
+    crew, task, error = Crew(ray), cast(Any, None), EngineError("It is gone.", code="SL4019")
+    crew.slots.append(Slot(0, actor=SimpleNamespace(), hello=Hello(1, "here", "node", 0, {})))
+    crew.give_up(error)
+    asks: list[Callable[[], object]] = [
+        lambda: crew.ready(2, 1),
+        lambda: crew.start(task),
+        lambda: crew.shipper.parcel(task),
+        crew.cpus,
+    ]
+    for ask in asks:
+        with pytest.raises(EngineError, match="It is gone") as caught:
+            ask()
+        assert caught.value is not error, "several threads may raise it"
+    crew.cancel(task)
+    crew.hand_over(1, 2)
+    crew.forget(1)
+    crew.close()
 
 
 def test_nothing_stays_open(tmp_path: Path) -> None:

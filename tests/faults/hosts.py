@@ -77,6 +77,11 @@ class Hosts:
         names, numbers = (line.split() for line in lines if line.startswith("Tcp:"))
         return int(numbers[names.index("RetransSegs")])
 
+    def held_back(self, host: int) -> int:
+        """Packets to it that had to wait, or were dropped, as its link is narrow."""
+        [queue] = json.loads(told(*f"tc -n {self.names[0]} -s -j qdisc show dev port{host}".split()))
+        return int(queue["overlimits"])
+
     def of(self, pid: int) -> int:
         """The host on which a process is."""
         return self.names.index(told("ip", "netns", "identify", pid).strip())

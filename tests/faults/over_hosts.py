@@ -27,6 +27,7 @@ from tests.faults.hosts import Hosts
 
 import shardlearn
 from shardlearn.core import events as ev
+from shardlearn.core import grid
 from shardlearn.engines import ray_session, scatter
 from shardlearn.engines.ray import Patience
 from shardlearn.engines.ray_session import SESSIONS
@@ -258,10 +259,11 @@ def rows(p: int = 100) -> tuple[Any, Any]:
 
 
 def fitted(kind: str) -> Any:
-    """One with answers that workers keep, or one with small ones."""
-    if kind == "kept":
-        return LogisticRegression(solver="newton-cholesky", tol=1e-2).fit(*rows(400))
-    return LogisticRegression(solver="gradient-descent", tol=1e-2).fit(*rows())
+    """In 125 blocks, so that each worker has a range in each round, whatever its share; "kept" has large answers."""
+    with mock.patch.object(grid, "TARGET_BYTES", 2**18):
+        if kind == "kept":
+            return LogisticRegression(solver="newton-cholesky", tol=1e-2).fit(*rows(400))
+        return LogisticRegression(solver="gradient-descent", tol=1e-2).fit(*rows())
 
 
 def under(fault: Fault, kind: str) -> dict[str, Any]:

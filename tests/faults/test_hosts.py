@@ -46,9 +46,12 @@ def struck(
 
 
 def test_an_answer_that_comes_late_is_dropped(cluster: RayHosts) -> None:
-    """A link is cut when an answer is about to go, and mended when another worker's was taken."""
+    """A link is cut when an answer is about to go, and mended when another worker's was taken.
+
+    Another range is held so that the round goes on; it is tried twice too, and one of its answers may also be late.
+    """
     out = struck(cluster, "late")
-    assert out["late"] == 1
+    assert out["late"] in (1, 2)
     assert out["why"]["no answer in time"] >= 1
     assert out["seconds"] < 20
 
@@ -79,16 +82,22 @@ def test_a_cut_of_five_seconds_while_rows_are_on_their_way(cluster: RayHosts) ->
 
 
 @pytest.mark.slow
-def test_a_narrow_link(cluster: RayHosts) -> None:
-    """26 MB over 20 Mbit/s take 10 s, once for the three workers there."""
-    cluster.hosts.narrow(1, "20mbit")
-    before = cluster.hosts.received(1)
+@pytest.mark.parametrize("narrow", [(1,), (1, 2)])
+def test_narrow_links(cluster: RayHosts, narrow: tuple[int, ...]) -> None:
+    """26 MB of rows over 20 Mbit/s take 10 s. Where one link is narrow, the worker behind the other one has more."""
+    before = [cluster.hosts.received(host) for host in narrow]
+    for host in narrow:
+        cluster.hosts.narrow(host, "20mbit")
     try:
         out = struck(cluster, "nothing")
+        came = [cluster.hosts.received(host) - was for host, was in zip(narrow, before, strict=True)]
+        print("bytes", came)
+        assert all(cluster.hosts.held_back(host) > 0 for host in narrow)
     finally:
-        cluster.hosts.widen(1)
-    assert cluster.hosts.received(1) - before > 20_000_000
-    assert 8 < out["seconds"] < 60
+        for host in narrow:
+            cluster.hosts.widen(host)
+    assert sum(came) > (20_000_000 if len(narrow) == 2 else 1_000_000)
+    assert out["seconds"] < 45
 
 
 @pytest.mark.slow

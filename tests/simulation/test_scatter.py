@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.simulation.faults import Fault, Kind, Schedule, Setting
-from tests.simulation.simulate import simulate
+from tests.simulation.simulate import simulate, sites
 from tests.simulation.test_simulation import Tally, every, tally, tried
 
 SEEDS = 200
@@ -40,12 +40,13 @@ def test_random_seeds() -> None:
 def test_what_went_with_a_worker_is_asked_for_again() -> None:
     """It dies when an answer has left; what other workers keep stays."""
     setting, log = Setting("squares", scatter=True), list[str]()
-    simulate(Schedule(setting, (Fault(Kind.DIES_AFTER_REPLY, 1, 22),)), log=log)
+    struck = next(site.piece[0] for site in sites(setting) if site.round == 1 and site.piece[0])
+    simulate(Schedule(setting, (Fault(Kind.DIES_AFTER_REPLY, 1, struck),)), log=log)
     found = [re.search(r"worker (\d) begins (\d+) to \d+ of round (\d+),", line) for line in log]
     begun = [tuple(map(int, one.groups())) for one in found if one]
-    [dead] = [worker for worker, first, number in begun if (first, number) == (22, 1)]
+    [dead] = [worker for worker, first, number in begun if (first, number) == (struck, 1)]
     own = [first for worker, first, number in begun if (worker, number) == (dead, 1)]
-    kept = own[: own.index(22) + 1]
+    kept = own[: own.index(struck) + 1]
     assert sorted(first for _, first, number in begun if number == 3) == sorted(kept)
     assert 0 < len(kept) < sum(number == 1 for *_, number in begun)
     assert [sum(number == merging for *_, number in begun) for merging in (2, 4)] == [2, 2]

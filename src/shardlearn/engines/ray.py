@@ -128,6 +128,7 @@ class Crew:
         """Make those of so many workers that are missing, and wait until at least some are there."""
         until = monotonic() + self.patience.start
         with self._changed:
+            self._must_be_there()
             while len(self.slots) < workers:
                 self.slots.append(Slot(len(self.slots)))
                 self._bear(self.slots[-1])
