@@ -132,6 +132,23 @@ def test_runs_without_blocks_are_no_pieces() -> None:
     assert Spread().runs(demand(range(4)), runs, None).pieces == ((28, 32),)
 
 
+def test_large_answers_are_merged_by_workers() -> None:
+    """Of those the driver holds what comes in, as bytes and as parts, and what they are joined to."""
+    large = replace(demand(range(200), answer=8 << 20), parts=32, beside=5)
+    plan = Spread().fold(large, None)
+    assert plan.portions == ((0, 8), (8, 16), (16, 24), (24, 32))
+    assert plan.account.answers == 3 * large.answer + 5
+    assert Spread().fold(replace(large, workers=100), None).portions[-1] == (30, 32), "half a MiB is worth a call"
+    assert Spread().runs(large, [range(i, i + 1) for i in range(200)], None).portions == plan.portions
+    for small in (
+        replace(large, answer=1 << 20),
+        replace(large, parts=1),
+        replace(large, workers=1),
+        replace(large, span=range(1)),
+    ):
+        assert Spread().fold(small, None).portions == ()
+
+
 def test_a_stream_goes_in_order_through_a_window() -> None:
     plan = Spread().stream(demand(range(100)), None)
     assert plan.pieces == tuple(sorted(plan.pieces))

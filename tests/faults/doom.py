@@ -100,6 +100,10 @@ class Deadly:
         return self.inner.merge(left, right)
 
 
+def deadly(query: Any, blow: Blow) -> Any:
+    return replace(query, measure=Deadly(query.measure, blow))
+
+
 @dataclass(frozen=True)
 class DoomedTask:
     """Another task, done to the phase in which the worker is struck."""
@@ -107,6 +111,7 @@ class DoomedTask:
     inner: Any
     blow: Blow
     piece: tuple[int, int] = (0, 0)
+    held: tuple[Any, ...] = ()
     lane: None = None
 
     @property
@@ -114,18 +119,31 @@ class DoomedTask:
         return self.inner.data
 
     @property
+    def portions(self) -> tuple[tuple[int, int], ...]:
+        return self.inner.portions  # type: ignore[no-any-return]
+
+    @property
+    def query(self) -> Any:
+        return self.inner.query
+
+    @property
     def asked(self) -> object:
         return self
+
+    def bare(self) -> DoomedTask:
+        return replace(self, inner=self.inner.bare(), piece=(0, 0), held=())
 
     @property
     def blocks(self) -> range:
         return self.inner.blocks  # type: ignore[no-any-return]
 
     def do(self, place: Place, attempt: Attempt, /) -> object:
-        task = replace(self.inner, piece=self.piece)
+        task = replace(self.inner, piece=self.piece, **({"held": self.held} if self.held else {}))
         self.blow("before read")
         if hasattr(task, "query"):
-            task = replace(task, query=replace(task.query, measure=Deadly(task.query.measure, self.blow)))
+            task = replace(task, query=deadly(task.query, self.blow))
+        elif hasattr(task, "what"):
+            task = replace(task, what=replace(task.what, query=deadly(task.what.query, self.blow)))
         answer = task.do(place, attempt)
         self.blow.last()
         return answer
@@ -149,7 +167,7 @@ class DoomedPool:
     def start(self, ticket: Ticket, task: Any, inbox: Inbox, /) -> None:
         blow = self.doom(ticket)
         if blow is not None:
-            task = DoomedTask(task, blow, ticket.range)
+            task = DoomedTask(task, blow, ticket.range, task.held)
         self.pool.start(ticket, task, inbox)
 
     def __getattr__(self, name: str) -> Any:

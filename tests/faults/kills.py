@@ -39,6 +39,7 @@ WORKERS = 3
 DEATHS = (1, 1, 1, 1, 1, 1, 1, 2, 2, 3)  # in a fit
 ENDS = ("identical", "lost", "hung", "other bits")
 TOLD = 100  # fits after which it is said how it goes
+WIDE = 400  # columns whose matrices are so large that workers merge them
 
 Family = tuple[Callable[[], Any], int]  # an estimator, and how many classes it is given; 0: numbers
 FAMILIES: dict[str, Family] = {
@@ -50,14 +51,16 @@ FAMILIES: dict[str, Family] = {
     "logistic, gradient descent": (lambda: LogisticRegression(solver="gradient-descent", tol=2e-2), 2),
     "multinomial, preconditioned lbfgs": (lambda: LogisticRegression(tol=1e-2), 3),
     "multinomial, newton": (lambda: LogisticRegression(solver="newton-cholesky", tol=1e-2), 3),
+    "least squares, wide": (LinearRegression, 0),
+    "logistic, newton, wide": (lambda: LogisticRegression(solver="newton-cholesky", tol=1e-2), 2),
 }
 
 
 @cache
-def rows(classes: int) -> tuple[Any, Any]:
-    draw = np.random.default_rng(0)
-    X = draw.standard_normal((12_000, 60))
-    z = X[:, :3].sum(axis=1) + draw.standard_normal(12_000)
+def rows(classes: int, p: int = 60) -> tuple[Any, Any]:
+    draw, n = np.random.default_rng(0), 720_000 // p
+    X = draw.standard_normal((n, p))
+    z = X[:, :3].sum(axis=1) + draw.standard_normal(n)
     return X, np.digitize(z, [0.0, 1.0][: classes - 1]) if classes else z
 
 
@@ -65,7 +68,7 @@ def fitted(family: str) -> Any:
     """In 24 blocks, so that workers merge."""
     estimator, classes = FAMILIES[family]
     with mock.patch.object(grid, "TARGET_BYTES", 2**18):
-        return estimator().fit(*rows(classes))
+        return estimator().fit(*rows(classes, WIDE if "wide" in family else 60))
 
 
 @cache

@@ -13,6 +13,7 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -27,7 +28,7 @@ from tests.faults.hosts import Hosts
 import shardlearn
 from shardlearn.core import events as ev
 from shardlearn.core import grid
-from shardlearn.engines import ray_session
+from shardlearn.engines import ray_session, scatter
 from shardlearn.engines.ray import Patience
 from shardlearn.engines.ray_session import SESSIONS
 from shardlearn.engines.rounds import Ticket
@@ -72,6 +73,10 @@ class Fault:
 
     def heard(self, event: Any) -> None:
         """What the fit says of itself."""
+
+    def watched(self) -> Any:
+        """In which the fit is run."""
+        return nullcontext()
 
     def doom(self, ticket: Ticket) -> Blow | None:
         self.first = ticket.round if self.first is None else self.first
@@ -207,22 +212,61 @@ class InTransfer(Fault):
         self.hosts.widen(host)
 
 
-FAULTS = {"nothing": Fault, "in a round": InARound, "alone": Alone, "late": Late, "in transfer": InTransfer}
+class Kept(Fault):
+    """Parts of all answers are kept, and are about to be merged, when a host is cut off that keeps some of them."""
+
+    def __init__(self, *how: Any):
+        super().__init__(*how)
+        self.passes, self.ready = 0, Event()
+
+    def merging(self) -> None:
+        """In the driver's thread, which goes on when the link is cut."""
+        self.passes += 1
+        if self.passes == 2:
+            hosts = Counter(self.hosts.of(pid) for pid in pids())
+            self.cut(min((host for host in hosts if host), key=lambda host: hosts[host]))
+            self.ready.set()
+
+    def run(self) -> None:
+        seen(self.ready.is_set, "nothing was merged by workers")
+        self.rest()
+        self.mend()
+
+    def watched(self) -> Any:
+        merge, merging = scatter.Scatter._merged, self.merging
+
+        def merged(self: scatter.Scatter) -> Any:
+            merging()
+            return merge(self)
+
+        return mock.patch.object(scatter.Scatter, "_merged", merged)
 
 
-def rows() -> tuple[Any, Any]:
-    draw = np.random.default_rng(0)
-    X = draw.standard_normal((32_000, 100))
-    return X, (X[:, :3].sum(axis=1) + draw.standard_normal(32_000) > 0).astype(float)
+FAULTS = {
+    "nothing": Fault,
+    "in a round": InARound,
+    "alone": Alone,
+    "late": Late,
+    "in transfer": InTransfer,
+    "kept": Kept,
+}
 
 
-def fitted() -> Any:
-    """In 125 blocks, so that each worker has a range in each round, whatever its share."""
+def rows(p: int = 100) -> tuple[Any, Any]:
+    draw, n = np.random.default_rng(0), 3_200_000 // p
+    X = draw.standard_normal((n, p))
+    return X, (X[:, :3].sum(axis=1) + draw.standard_normal(n) > 0).astype(float)
+
+
+def fitted(kind: str) -> Any:
+    """In 125 blocks, so that each worker has a range in each round, whatever its share; "kept" has large answers."""
     with mock.patch.object(grid, "TARGET_BYTES", 2**18):
+        if kind == "kept":
+            return LogisticRegression(solver="newton-cholesky", tol=1e-2).fit(*rows(400))
         return LogisticRegression(solver="gradient-descent", tol=1e-2).fit(*rows())
 
 
-def under(fault: Fault) -> dict[str, Any]:
+def under(fault: Fault, kind: str) -> dict[str, Any]:
     """A fit on the engine of the moment: how it ended, what it took, and what was seen of the fault."""
     plain = Watch.emit
 
@@ -241,8 +285,8 @@ def under(fault: Fault) -> dict[str, Any]:
     thread.start()
     began = monotonic()
     try:
-        with mock.patch.object(Watch, "emit", emit):
-            model = fitted()
+        with mock.patch.object(Watch, "emit", emit), fault.watched():
+            model = fitted(kind)
         report = model.report_
         out = {"end": shardlearn.fingerprint(model), "late": report.late_answers, "why": dict(report.retried_why)}
     except shardlearn.EngineError as error:
@@ -256,7 +300,7 @@ def under(fault: Fault) -> dict[str, Any]:
 
 def main(names: str, kind: str, seconds: float) -> None:
     hosts = Hosts(tuple(names.split(",")))
-    wanted = shardlearn.fingerprint(fitted())
+    wanted = shardlearn.fingerprint(fitted(kind))
     ray_session.PATIENCE = Patience(stop=20.0) if kind == "late" else Patience()
     with tempfile.TemporaryDirectory() as folder, shardlearn.engine("ray", address=hosts.head) as shown:
         engine: Any = shown
@@ -264,7 +308,7 @@ def main(names: str, kind: str, seconds: float) -> None:
         if fault.quorum is not None:
             engine.policy = replace(engine.policy, backup_quorum=fault.quorum)
         engine.pool = DoomedPool(engine.pool, fault.doom)
-        out = {"hosts": sorted(hosts.of(pid) for pid in pids())} | under(fault)
+        out = {"hosts": sorted(hosts.of(pid) for pid in pids())} | under(fault, kind)
         began = monotonic()
     if out["end"] != "error":
         out["end"] = "identical" if out["end"] == wanted else "other bits"

@@ -101,6 +101,23 @@ def test_narrow_links(cluster: RayHosts, narrow: tuple[int, ...]) -> None:
 
 
 @pytest.mark.slow
+def test_a_cut_of_five_seconds_while_parts_are_merged(cluster: RayHosts) -> None:
+    """What a host keeps that is cut off is waited for."""
+    out = struck(cluster, "kept", 5)
+    assert out["seconds"] < 25
+
+
+@pytest.mark.slow
+def test_a_host_goes_with_what_it_keeps() -> None:
+    """When Ray has noticed, what is lost is asked for again, and that only."""
+    with ray_hosts(CPUS) as cluster:
+        out = struck(cluster, "kept", math.inf, limit=2 * NOTICED)
+    assert out["over first"]
+    assert 1 <= out["why"]["its answer was lost with the machine that kept it"] <= 4, "ranges of one worker of four"
+    assert out["seconds"] < 2 * NOTICED
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["in a round", "in transfer"])
 def test_a_cut_for_good(kind: str) -> None:
     """The other host does the rest. It waits for Ray only if less than half of a round's ranges can be answered."""

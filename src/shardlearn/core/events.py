@@ -104,6 +104,7 @@ class PieceRetried(Event):
     attempt: int
     why: str
     rows: tuple[int, int]  # first and last (excluded) of the piece
+    merging: bool = False  # the piece is a range of parts of an answer to all rows, which are merged by workers
 
 
 @dataclass(frozen=True, slots=True)

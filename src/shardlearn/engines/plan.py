@@ -54,6 +54,7 @@ class Plan:
     workers: int
     account: Account
     window: int | None = None
+    portions: tuple[Piece, ...] = ()  # ranges of parts, by which answers stay with workers; none: they don't
     ahead: int = 1  # pieces that a worker is given: one to do, the others wait
 
     @property
@@ -78,6 +79,7 @@ class Demand:
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
+    parts: int = 1  # into which an answer can be cut
     kind: type | None = None  # of question: those of one kind take about as long
 
 

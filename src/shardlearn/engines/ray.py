@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic
@@ -17,9 +17,9 @@ from typing import Any
 from shardlearn.core.errors import EngineError
 from shardlearn.core.events import Sent, Timed
 
-from .pool import Inbox
-from .rounds import Began, Done, Failed, Lost, Ticket
-from .shipping import Parcel, Shipper
+from .ray_job import Job
+from .rounds import Began, Failed, Lost, Ticket
+from .shipping import Shipper
 from .worker import Hello, Worker, versions
 
 POLL = 0.2  # seconds between looks at who is overdue
@@ -36,7 +36,14 @@ class Actor(Worker):
     def __init__(self, threads: int):
         import ray
 
-        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched)
+        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched, on_their_way)
+
+
+def on_their_way(refs: Sequence[Any]) -> None:
+    """Have them brought to this node, all at once; does not wait."""
+    import ray
+
+    ray.wait(list(refs), num_returns=len(refs), timeout=0)
 
 
 def fetched(ref: Any) -> Any:
@@ -63,21 +70,6 @@ class Patience:
 
     start: float = 60.0  # that workers have until they answer, and that work waits for one
     stop: float = 2.0  # that an attempt has until it has noticed that it was stopped; then its worker is killed
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A task on its way: who may do it, and who ought to, as the data lie there."""
-
-    ticket: Ticket
-    parcel: Parcel
-    inbox: Inbox
-    limit: int | None  # bytes
-    among: int  # the first so many workers
-    home: int
-    clocked: Callable[[int, float, bool], None]  # who has done it, in how many seconds, and whether it was read
-    told: Callable[[Done | Failed], Done | Failed]  # in the words of the whole
-    since: float = field(default_factory=monotonic)
 
 
 @dataclass(slots=True, eq=False)
@@ -265,7 +257,7 @@ class Crew:
                     jobs = (job for job in self._queue if slot.number < job.among)
                     job = next((j for j in jobs if j.home == slot.number or not (home or self._left(j, waiting))), None)
                     if job is not None:
-                        ref = slot.actor.do.remote(job.ticket, job.parcel.body, job.parcel.refs, job.limit)
+                        ref = job.sent(slot.actor)
                         self._queue.remove(job)
                         slot.job, slot.since = job, monotonic()
                         job.inbox.stimuli.put(Began(job.ticket))
@@ -328,7 +320,7 @@ class Crew:
                     read = any(isinstance(event, Timed) and event.phase in READING for event in events)
                     job.clocked(slot.number, monotonic() - slot.since, read)
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-                job.inbox.stimuli.put(job.told(end))
+                job.inbox.stimuli.put(job.told(job.ended(end)))
 
     def _welcome(self, slot: Slot, hello: Hello) -> None:
         here = versions()

@@ -12,9 +12,11 @@ from shardlearn.core.errors import EngineError, InputError
 from shardlearn.core.events import ignore
 
 from .pool import Inbox
-from .ray import Crew, Job
+from .ray import Crew
+from .ray_job import Job
 from .room import Room
 from .rounds import Done, Failed, Ticket
+from .scatter import MergeTask
 from .shares import Clocked, Deal, Shares, equal_deal
 from .work import FoldTask, RunTask, Task
 
@@ -62,7 +64,8 @@ class RayPool:
             )
 
         def clocked(worker: int, seconds: float, read: bool) -> None:
-            self._clocked.append(Clocked(worker, ticket.range, seconds, kind_of(task), read))
+            if not task.held:  # what is merged is not measured in blocks
+                self._clocked.append(Clocked(worker, ticket.range, seconds, kind_of(task), read))
 
         def told(end: Done | Failed) -> Done | Failed:
             """Of a part a worker can't say where in the whole its rows lie: who has it all looks again."""
@@ -70,8 +73,16 @@ class RayPool:
                 return end
             return replace(end, error=_as_of_the_whole(task) or end.error)
 
-        parcel, home = self.crew.shipper.parcel(task), self.shares.now.home(middle(task))
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.most, home, clocked, told))
+        parcel, limit = self.crew.shipper.parcel(task), self.room.limit
+        job = Job(ticket, parcel, inbox, limit, self.most, self._home(task), clocked, told, task.portions, task.held)
+        self.crew.start(job)
+
+    def _home(self, task: Task) -> int:
+        """Who ought to do it, as he has read these blocks before; of what is merged, each has as much."""
+        if not isinstance(task, MergeTask):
+            return self.shares.now.home(middle(task))
+        workers = self.shares.now.workers
+        return workers[int(task.place * len(workers))]
 
     def cancel(self, ticket: Ticket, /) -> None:
         self.crew.cancel(ticket)

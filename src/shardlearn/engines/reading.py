@@ -21,6 +21,7 @@ from .shelf import Shelf
 from .visit import Wanted, carried, rewritten, selected, wanted
 
 Stop: TypeAlias = Callable[[], bool]
+Fetch: TypeAlias = Callable[[Any], Any]
 Rest: TypeAlias = Callable[[int], list[int]]  # numbers of the blocks from one on to the end of a lane
 
 
@@ -45,6 +46,7 @@ class Attempt:
     lane: Lane | None
     emit: Emit
     stop: Stop
+    fetch: Fetch = lambda held: held  # gets what a worker keeps
 
 
 @dataclass(slots=True)

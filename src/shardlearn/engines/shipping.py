@@ -105,11 +105,10 @@ class Shipper:
                 return name
             return None
 
-        template: Any = task
         pickler: Any = cloudpickle.Pickler
         pickler = pickler(out, 5)  # functions and classes of a script go by value
         pickler.persistent_id = name_of
-        pickler.dump(replace(template, piece=(0, 0), lane=None))
+        pickler.dump(task.bare())
         body = out.getvalue()
         parcel = Parcel(body, refs, len(body) + sum(nbytes for _, nbytes in self._arrays.values()) - before)
         self._drop()
@@ -119,7 +118,7 @@ class Shipper:
         """What is in memory goes into the store when somebody is to work with it: he begins, and the next part goes."""
         key, blocks = task.data.key, task.data.blocks
         shipped = self._blocks[key]
-        if shipped.size is None or not isinstance(blocks, Held):
+        if task.held or shipped.size is None or not isinstance(blocks, Held):
             return {}
         numbers = parts_of(task.blocks, shipped.size)
         for number in numbers:

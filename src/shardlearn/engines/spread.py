@@ -11,8 +11,10 @@ from math import ceil
 from . import plan as local
 from .plan import MOST_IN_A_PIECE, Account, Demand, Passes, Plan, answer_bytes, answers_held, first_that_fits
 from .rounds import Piece
+from .scatter import portions_of
 from .shares import Deal, equal_deal
 
+LARGE = 1 << 20  # bytes of an answer above which it stays with workers
 AHEAD = 8  # pieces that a worker is given, where there are more than workers: one to do, the others wait
 LEAST = 4  # blocks of a piece, for each thread of a worker, as long as it is not known how long one takes
 LARGEST = 12  # a piece is no more than this part of a share: a worker at a fifth of the pace may have just begun one
@@ -31,6 +33,7 @@ class Spread:
 
     threads: int = 1
     deal: Callable[[], Deal] | None = None
+    large: int = LARGE
 
     def fold(self, demand: Demand, limit: int | None, /) -> Plan:
         return first_that_fits(iter([self._plan(demand, demand.span, demand.cuts)]), limit)
@@ -59,10 +62,14 @@ class Spread:
         deal = equal_deal(range(demand.workers)) if self.deal is None else self.deal()
         least = max(self._least(deal.seconds.get(demand.kind), blocks), ceil(demand.answer / ANSWER / blocks))
         workers = max(min(len(deal.workers), len(span)), 1)
+        portions = portions_of(demand.parts, workers, demand.answer) if demand.answer > self.large else ()
         most = max(ceil((AT_HAND if demand.foot.resident else MOST_IN_A_PIECE) * self.threads / blocks), least)
         queues = [falling(share, cuts, least, most) for share in ranges(span, cuts, deal.weights)]
         turns = range(max(map(len, queues), default=0))
         pieces = tuple(queue[turn] for turn in turns for queue in queues if turn < len(queue))
+        if len(portions) > 1:  # parts that come in, as bytes and merged, and what they are joined to
+            account = Account(None, 0, 0, 3 * demand.answer + demand.beside)
+            return Plan(pieces, {}, workers, workers, account, portions=portions, ahead=AHEAD)
         answers = answer_bytes(demand, answers_held(span, workers, pieces, workers), workers)
         return Plan(pieces, {}, workers, workers, Account(None, 0, 0, answers), ahead=AHEAD)
 
