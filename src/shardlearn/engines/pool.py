@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice, pairwise
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -321,12 +321,12 @@ class PoolEngine:
 
     def _by_blocks(self, task: FoldTask, call: Call) -> Gathering[Any]:
         at, query, span = task.data, task.query, task.blocks
-        demand = self._asked(at, span, query)
+        demand = replace(self._asked(at, span, query), until=task.until)
         gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop, call.whole))
         with self.room.reserve(lambda free: self.plans.fold(demand, free)) as plan:
 
             def part(piece: Piece) -> FoldTask:
-                return FoldTask(at, query, piece, plan.lanes.get(piece), plan.portions)
+                return FoldTask(at, query, piece, plan.lanes.get(piece), plan.portions, plan.ends)
 
             if plan.portions:
                 return self._scattered(at, plan, part, Merging(query, span.start, span.stop), call)
@@ -335,7 +335,7 @@ class PoolEngine:
     def _by_runs(self, task: RunTask, call: Call) -> Gathering[Any]:
         at, query, (first, stop) = task.data, task.query, task.piece
         spans = run_spans(at.grid, query.runs or 0, first, stop)
-        demand = self._asked(at, task.blocks, query)
+        demand = replace(self._asked(at, task.blocks, query), until=task.until)
         gathering = Gathering(query, Tree(query.measure.merge, first, stop, call.whole))
 
         with self.room.reserve(lambda free: self.plans.runs(demand, spans, free)) as plan:
@@ -343,7 +343,7 @@ class PoolEngine:
             def part(piece: Piece) -> RunTask:
                 """Plans count runs from 0 on."""
                 lane, runs = plan.lanes.get(piece), (first + piece[0], first + piece[1])
-                return RunTask(at, query, runs, lane, plan.portions)
+                return RunTask(at, query, runs, lane, plan.portions, plan.ends)
 
             edges = [first, *(edge for piece in sorted(plan.pieces) for edge in part(piece).piece), stop]
             gaps = tuple(islice(pairwise(edges), 0, None, 2))

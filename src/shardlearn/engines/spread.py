@@ -64,14 +64,15 @@ class Spread:
         workers = max(min(len(deal.workers), len(span)), 1)
         portions = portions_of(demand.parts, workers, demand.answer) if demand.answer > self.large else ()
         most = max(ceil((AT_HAND if demand.foot.resident else MOST_IN_A_PIECE) * self.threads / blocks), least)
-        queues = [falling(share, cuts, least, most) for share in ranges(span, cuts, deal.weights)]
+        shares = ranges(span, cuts, deal.weights)
+        queues, ends = [falling(share, cuts, least, most) for share in shares], tuple(stop for _, stop in shares)
         turns = range(max(map(len, queues), default=0))
         pieces = tuple(queue[turn] for turn in turns for queue in queues if turn < len(queue))
         if len(portions) > 1:  # parts that come in, as bytes and merged, and what they are joined to
             account = Account(None, 0, 0, 3 * demand.answer + demand.beside)
-            return Plan(pieces, {}, workers, workers, account, portions=portions, ahead=AHEAD)
+            return Plan(pieces, {}, workers, workers, account, portions=portions, ahead=AHEAD, ends=ends)
         answers = answer_bytes(demand, answers_held(span, workers, pieces, workers), workers)
-        return Plan(pieces, {}, workers, workers, Account(None, 0, 0, answers), ahead=AHEAD)
+        return Plan(pieces, {}, workers, workers, Account(None, 0, 0, answers), ahead=AHEAD, ends=ends)
 
     def _least(self, seconds: float | None, blocks: float) -> int:
         """Blocks of a piece, or runs of so many; `seconds` of a worker for each."""
@@ -106,7 +107,8 @@ def ranges(span: range, cuts: Sequence[int], weights: Sequence[float]) -> list[P
 def falling(share: Piece, cuts: Sequence[int], least: int, most: int) -> list[Piece]:
     """A share in whole subtrees that shrink towards its end, so that whoever is done early can take some of another's.
 
-    A piece begins where a reader does, as what comes before would be read twice, unless it would take too long.
+    A piece begins where a reader does, unless it would take too long: what comes before is read twice by whoever takes
+    it from another.
     """
     edges, stop = [share[0]], share[1]
     while (left := stop - edges[-1]) >= 2 * least:

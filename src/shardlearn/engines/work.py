@@ -61,6 +61,7 @@ class FoldTask:
     piece: Piece
     lane: Lane | None = None
     portions: tuple[Piece, ...] = ()
+    ends: tuple[int, ...] = ()  # of the shares of workers: one reads on from piece to piece up to there
     held: ClassVar[tuple[Any, ...]] = ()
 
     @property
@@ -70,6 +71,10 @@ class FoldTask:
     @property
     def blocks(self) -> range:
         return range(*self.piece)
+
+    @property
+    def until(self) -> int | None:
+        return next((end for end in self.ends if end >= self.piece[1]), None)
 
     def bare(self) -> FoldTask:
         return replace(self, piece=(0, 0), lane=None, portions=())
@@ -95,11 +100,17 @@ class RunTask:
     piece: Piece
     lane: Lane | None = None
     portions: tuple[Piece, ...] = ()
+    ends: tuple[int, ...] = ()  # as of a FoldTask, in runs
     held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
         return self.query
+
+    @property
+    def until(self) -> int | None:
+        end = next((end for end in self.ends if end >= self.piece[1]), None)
+        return None if end is None else run_spans(self.data.grid, self.query.runs or 0, end - 1, end)[0].stop
 
     @property
     def blocks(self) -> range:

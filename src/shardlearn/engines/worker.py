@@ -27,7 +27,7 @@ from .rounds import Done, Failed, Piece, Policy, Ticket
 from .scatter import parted
 from .shipping import Unpickler
 from .threads import ThreadPool
-from .work import Task, worth_another_try
+from .work import FoldTask, RunTask, Task, worth_another_try
 
 ONCE = Policy(attempts=1, deadline=inf)  # who asks tries again, here or elsewhere
 
@@ -122,6 +122,7 @@ class Worker:
         log, kept = Log(), [b""] * len(portions)
         try:
             mine = task()
+            self.pool.place.only(mine.data.key if isinstance(mine, FoldTask | RunTask) and mine.ends else None)
             answer = self.engine.answer(mine, log, lambda: ticket in self.stopped, self.fetch)
             if portions:
                 of: Any = mine
