@@ -1,6 +1,7 @@
 // The kernels of one instruction set: compiled once for each, with SHARDLEARN_ISA its name and SHARDLEARN_WIDTH its lanes.
 #include "kernels/cholesky.hpp"
 #include "kernels/columns.hpp"
+#include "kernels/distances.hpp"
 #include "kernels/eigen.hpp"
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
@@ -51,6 +52,8 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::pack_points,
     isa::nearest,
     isa::nearest_rows,
+    isa::nearest_by,
+    isa::unit_rows,
     isa::peak_flops,
     isa::peak_read,
 };

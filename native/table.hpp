@@ -67,6 +67,8 @@ struct Found {            // of each point the k nearest rows, by distance, then
     std::int64_t k;
 };
 
+enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, MEASURES };  // of rows and points, where it is no square
+
 struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
 };
@@ -130,6 +132,9 @@ struct Table {
                           double* norm, double* half);
     std::int64_t (*nearest)(const Rows&, const Points&, std::int32_t* labels, double* squares);
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
+    void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
+                       const Found&);
+    void (*unit_rows)(const Rows&, int side, double* out);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };
