@@ -146,8 +146,10 @@ inline void nearest_by(const Rows& x, const i64* ids, const double* points, i64 
     }
 }
 
-// Rows of length one, in float64, and two columns more: a row of zeros has a one in column p + side, so that it is as far
-// from every row of the other side as rows at a right angle are.
+// Rows of length one, in float64, and two columns more. A row of zeros has a one in the first of them, so that it is as far
+// from others as rows at a right angle are; of the other side it has FAR in the second: it is as far from all rows, to the bit.
+constexpr double FAR = 0x1p30;
+
 template <class T>
 inline void unit_rows_of(const Rows& x, int side, double* out) {
     for (i64 i = 0; i < x.n; ++i, out += x.p + 2) {
@@ -164,7 +166,7 @@ inline void unit_rows_of(const Rows& x, int side, double* out) {
         double length = largest > 0.0 ? std::sqrt(sum) : 1.0;
         for (i64 t = 0; t < x.p; ++t) out[t] /= length;
         out[x.p] = out[x.p + 1] = 0.0;
-        if (!(largest > 0.0)) out[x.p + side] = 1.0;
+        if (!(largest > 0.0)) out[x.p + side] = side ? FAR : 1.0;
     }
 }
 

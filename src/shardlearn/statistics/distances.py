@@ -21,6 +21,7 @@ PLAIN = {
 }
 SQUARES = ("euclidean", "sqeuclidean", "cosine")
 METRICS = (*SQUARES, *PLAIN)
+FAR = 2.0**59  # below a key of cosine where the query is zero: then all rows are at distance 1
 PIECE = 4 * 1024 * 1024  # bytes of sparse rows that are dense at a time
 
 Queries: TypeAlias = Points | Floats  # as rows are compared with them
@@ -31,7 +32,7 @@ class Metric:
     """The key of rows x and y; the nearest rows are those of the least (key, row id).
 
     - euclidean, sqeuclidean: sum (x - y)^2, one chain of multiply-adds over the features in order
-    - cosine: the same of the rows over their lengths; 2 where one of them is zero
+    - cosine: the same of the rows over their lengths, which is 2 (1 - cosine); a row of zeros is at a right angle to all
     - inner_product: - sum x y, one chain of multiply-adds
     - manhattan, chebyshev, hamming: sum |x - y|, max |x - y|, number of features that differ
     - minkowski: sum |x - y|^power
@@ -67,7 +68,7 @@ class Metric:
             case "euclidean":
                 return np.asarray(np.sqrt(key))
             case "cosine":
-                return 0.5 * key
+                return np.where(key < FAR, 0.5 * key, 1.0)
             case "hamming":
                 return key / features
             case "minkowski":
