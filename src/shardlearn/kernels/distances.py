@@ -33,8 +33,8 @@ def nearest_by(X: Array, ids: Ints, points: Floats, measure: Measure, power: flo
 def unit_rows(X: Array, queries: bool) -> Floats:
     """(n, p + 2): rows over their lengths; half the squared distance of two such rows is 1 - cosine.
 
-    A row of zeros has a one in a column of its own, so it is at a right angle to every query. A query of zeros has 2**30
-    in another one: it is as far from all rows, to the bit.
+    A row of zeros has a one in a column of its own, so it is at a right angle to every query. A query of zeros
+    has 2**30 in another one: it is as far from all rows, to the bit.
     """
     out = np.empty((X.shape[0], X.shape[1] + 2))
     _native.unit_rows(X, X.shape[1], int(queries), out)

@@ -15,13 +15,14 @@ import numpy as np
 from shardlearn.core.block import Block
 from shardlearn.core.errors import SourceChangedError
 from shardlearn.core.events import ignore
-from shardlearn.core.grid import dense_block_rows, sparse_block_rows
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, slice_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, nbytes, slice_rows
 from shardlearn.data import Laid, Source, lay_out, open_source
 from shardlearn.data.arrays import MatrixSource, packed
 from shardlearn.data.files import REMOTE, without_secrets
 from shardlearn.faces.identity import READING
 from shardlearn.faces.labels import EncodeLabels
+
+PIECE = 16 * 1024 * 1024  # bytes of held rows that are looked at together
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,13 +37,10 @@ class Held:
     def rows(self) -> int:
         return int(self.X.shape[0])
 
-    def blocks(self) -> Iterator[Block]:
-        """The rows, some at a time."""
+    def blocks(self, piece: int = PIECE) -> Iterator[Block]:
+        """The rows, about so many bytes at a time: distances of a piece are made certain at its end."""
         X, n = self.X, self.rows
-        if isinstance(X, Csr):
-            step = sparse_block_rows(n, int(X.indptr[-1] - X.indptr[0]))
-        else:
-            step = dense_block_rows(X.shape[1], X.dtype.itemsize)
+        step = max(piece * n // max(nbytes(X), 1), 64)
         for at in range(0, n, step):
             rows = slice(at, min(at + step, n))
             y = None if self.y is None else self.y[rows]

@@ -28,7 +28,7 @@ from shardlearn.observe import counting
 from shardlearn.statistics.distances import Metric
 from shardlearn.statistics.neighbors import Found, NearestRows
 
-from ._base import Base, Held, Named
+from ._base import PIECE, Base, Held, Named
 from ._outcomes import Near, Outcome
 
 FEWEST = 256  # queries of a piece: for each, held rows are packed anew
@@ -48,13 +48,14 @@ class Search:
     outcome: Outcome
     alone: bool = False  # the rows are the base's own: none is its own neighbour
     classes: Array | None = None  # of the base's target, where it stands there as labels
+    piece: int = PIECE  # bytes of held rows that are looked at together
 
     def __call__(self, block: Block, /) -> Block:
         """Past rows that are held."""
         assert isinstance(self.base, Held)
         asked = self.asked(block.X)
         found = asked.nothing()
-        for rows in self.base.blocks():
+        for rows in self.base.blocks(self.piece):
             found = asked.add(found, rows)
         return self.made(block, found)
 
@@ -149,6 +150,8 @@ def searched(search: Search, queries: Laid, engine: Any) -> Iterator[Block]:
     if isinstance(search.base, Named):
         yield from in_batches(search, search.base, queries, engine)
         return
+    if engine.memory is not None:
+        search = replace(search, piece=min(PIECE, max(engine.memory // (4 * SHARE * engine.workers), 1)))
     if queries.in_memory:
         queries = finer(queries, engine.workers)
     if len(queries.grid.blocks) == 1:  # no engine is faster than any

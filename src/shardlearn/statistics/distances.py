@@ -32,7 +32,7 @@ class Metric:
     """The key of rows x and y; the nearest rows are those of the least (key, row id).
 
     - euclidean, sqeuclidean: sum (x - y)^2, one chain of multiply-adds over the features in order
-    - cosine: the same of the rows over their lengths, which is 2 (1 - cosine); a row of zeros is at a right angle to all
+    - cosine: the same of the rows over their lengths, 2 (1 - cosine); zeros are at a right angle to all
     - inner_product: - sum x y, one chain of multiply-adds
     - manhattan, chebyshev, hamming: sum |x - y|, max |x - y|, number of features that differ
     - minkowski: sum |x - y|^power
