@@ -32,7 +32,7 @@ from ._base import PIECE, Base, Held, Named
 from ._outcomes import Near, Outcome
 
 FEWEST = 256  # queries of a piece: for each, held rows are packed anew
-PIECES_A_WORKER = 4
+PIECES_A_WORKER = 2
 SHARE = 4  # a batch takes this part of the memory limit
 
 A = TypeVar("A")
@@ -118,7 +118,7 @@ def scored(
         with counted(new.lay_out(*data[1:])) as laid:
             span, rows = laid.grid.blocks, laid.grid.rows
             counter: Counter[A] = Counter(statistic.merge, span.start)
-            for block in whole(searched(search, laid, engines.current()), rows):
+            for block in whole(searched(search, laid, engines.current(), nested=True), rows):
                 counter.push(block.start // rows, statistic.of(block))
             tree: Tree[A] = Tree(statistic.merge, span.start, span.stop)
             tree.add(counter.finish(span.stop))
@@ -145,15 +145,15 @@ class Answered:
         return self.search.columns(block)
 
 
-def searched(search: Search, queries: Laid, engine: Any) -> Iterator[Block]:
-    """The outcomes in the order of the rows, in blocks of the queries' grid or smaller ones."""
+def searched(search: Search, queries: Laid, engine: Any, nested: bool = False) -> Iterator[Block]:
+    """The outcomes in the order of the rows; `nested`: in blocks of the queries' grid, or pieces of such."""
     if isinstance(search.base, Named):
         yield from in_batches(search, search.base, queries, engine)
         return
     if engine.memory is not None:
         search = replace(search, piece=min(PIECE, max(engine.memory // (4 * SHARE * engine.workers), 1)))
     if queries.in_memory:
-        queries = finer(queries, engine.workers)
+        queries = finer(queries, engine.workers, nested)
     if len(queries.grid.blocks) == 1:  # no engine is faster than any
         for _, block in queries.blocks.read(queries.grid.blocks, emit=ignore):
             yield Clean(search)(block)
@@ -165,11 +165,14 @@ def searched(search: Search, queries: Laid, engine: Any) -> Iterator[Block]:
         engine.close(data)
 
 
-def finer(laid: Laid, workers: int) -> Laid:
-    """Rows in memory cut so that there is work for all: the answers don't depend on it."""
-    grid, rows = laid.grid, laid.grid.rows
-    while rows > FEWEST and grid.count < PIECES_A_WORKER * workers * rows:
-        rows //= 2
+def finer(laid: Laid, workers: int, nested: bool) -> Laid:
+    """Rows in memory cut so that there is work for all, into few pieces: the answers don't depend on it."""
+    grid = laid.grid
+    pieces = min(PIECES_A_WORKER * workers, grid.count // FEWEST) if workers > 1 else 1
+    rows = -(-grid.count // max(pieces, 1))
+    if nested:
+        rows = 1 << (rows - 1).bit_length()
+    rows = min(rows, grid.rows)
     blocks: Any = laid.blocks
     return replace(laid, blocks=replace(blocks, grid=Grid(grid.first, grid.stop, rows)))
 
