@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.neighbors.brute import data, keys, nearest
 
 import shardlearn
 from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.statistics.distances import Metric
+from shardlearn.statistics.neighbors import NearestRows
 
 KINDS = ["normal", "duplicates", "grid", "offset"]
 METRICS = ["sqeuclidean", "inner_product", "manhattan", "chebyshev", "hamming", "minkowski"]
@@ -140,16 +143,14 @@ def test_a_small_limit_means_more_passes_and_the_same_answer(laid: dict[str, Any
     model = KNeighborsRegressor(n_neighbors=12, weights="distance").fit(laid["many"], "y")
     del model.feature_names_in_
     wanted = model.predict(laid["Q"])
-    with shardlearn.engine("threads", workers=2, memory="100MB"):
-        asked = model._search(model._means(), 12, alone=False)
-        from shardlearn import engines
-        from shardlearn.data import lay_out
-        from shardlearn.neighbors._search import batch
-
-        most = batch(asked, lay_out(laid["Q"]), engines.current())
-        again = model.predict(np.repeat(laid["Q"], 1 + 2 * most // len(laid["Q"]), axis=0))
-    np.testing.assert_array_equal(again, np.repeat(wanted, 1 + 2 * most // len(laid["Q"]), axis=0))
-    assert most < len(again)
+    X = np.repeat(laid["Q"], 400, axis=0)
+    passes: list[int] = []
+    statistic = NearestRows.bytes
+    with shardlearn.engine("threads", workers=2, memory="100MB"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NearestRows, "bytes", lambda self: passes.append(self.queries.shape[0]) or statistic(self))
+        again = model.predict(X)
+    np.testing.assert_array_equal(again, np.repeat(wanted, 400, axis=0))
+    assert max(passes) < len(X) / 2
 
 
 def test_rows_of_the_fit_are_not_their_own_neighbours(laid: dict[str, Any]) -> None:
@@ -171,3 +172,27 @@ def test_rows_that_were_dropped_keep_their_numbers() -> None:
     np.testing.assert_array_equal(model.kneighbors(Q)[1], nearest(key, 4)[1])
     graph = model.kneighbors_graph(Q)
     np.testing.assert_array_equal(graph.indices.reshape(20, 4), nearest(key, 4)[1])
+    complete = np.flatnonzero(~np.isnan(X).any(axis=1))
+    own = keys("euclidean", np.nan_to_num(X), X[complete])
+    own[:, np.isnan(X).any(axis=1)] = np.inf
+    own[np.arange(len(complete)), complete] = np.inf
+    np.testing.assert_array_equal(model.kneighbors()[1], nearest(own, 4)[1])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_a_score_over_pieces_is_that_of_all_rows(workers: int) -> None:
+    X, Q = data("normal", 300, 3, 5_000)
+    y, wanted = X[:, 0] > 0, Q[:, 0] > 0
+    model = KNeighborsClassifier().fit(X, y)
+    weight = np.arange(5_000) % 3
+    with shardlearn.engine("threads", workers=workers):
+        hit = model.predict(Q) == wanted
+        assert model.score(Q, wanted) == hit.mean()
+        assert model.score(Q, wanted, weight) == (hit * weight).sum() / weight.sum()
+
+
+def test_what_depends_on_the_processor_is_not_sent() -> None:
+    asked = NearestRows(np.zeros((50, 4)), 3, Metric("euclidean"))
+    before = len(pickle.dumps(asked))
+    assert asked.packed is asked.packed
+    assert len(pickle.dumps(asked)) == before

@@ -12,9 +12,11 @@ import numpy as np
 
 from shardlearn import engines
 from shardlearn.core.block import Block, join
+from shardlearn.core.engine import Sharded
+from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.events import ignore
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Matrix, concat_rows, nbytes, slice_rows
+from shardlearn.core.matrix import Array, Matrix, concat_rows, slice_rows
 from shardlearn.core.query import Query
 from shardlearn.core.statistic import Statistic
 from shardlearn.core.tree import Counter, Tree
@@ -198,7 +200,7 @@ def in_batches(search: Search, base: Named, queries: Laid, engine: Any) -> Itera
         try:
             if search.classes is not None:
                 data = engine.refine(data, EncodeLabels(search.classes))
-            most = batch(search, queries, engine)
+            most = batch(search, queries, data, engine)
             for blocks in batches(queries, most):
                 yield from one_batch(
                     search, blocks, most, lambda query: engine.fold({"train": data}, query, emit=ignore)
@@ -215,7 +217,7 @@ def one_batch(
     parts: list[Found] = []
     for at in range(0, X.shape[0], most):
         asked = search.asked(slice_rows(X, at, min(at + most, X.shape[0])))
-        parts.append(fold(Query(asked, beside=nbytes(X) + search.metric.packed_bytes(most, X.shape[1]))))
+        parts.append(fold(Query(asked, beside=beside(search, min(most, X.shape[0]), X.shape[1]))))
     found, at = joined(parts), 0
     for block in blocks:
         rows = slice(at, at + block.n)
@@ -235,15 +237,27 @@ def joined(parts: Sequence[Found]) -> Found:
     )
 
 
-def batch(search: Search, queries: Laid, engine: Any) -> int:
-    """Queries that are asked about in one pass: as many as a part of the memory limit holds."""
-    if engine.memory is None:
-        return max(queries.rows, 1)
-    limit: int = engine.memory
-    p = queries.n_features
-    answers: int = (3 * engine.workers + 3) * search.asked(slice_rows(queries.empty().X, 0, 0)).bytes_of(1)
-    one: int = answers + search.metric.packed_bytes(1, p) + 16 * p
-    return max(limit // SHARE // one, 1)
+def batch(search: Search, queries: Laid, data: Sharded, engine: Any) -> int:
+    """Queries that are asked about in one pass: as many as a part of the memory limit holds, beside the reader."""
+    most, p = max(queries.rows, 1), queries.n_features
+    limit: int | None = engine.memory
+    if limit is None:
+        return most
+    answers: int = (3 * engine.workers + 3) * search.asked(np.empty((1, p))).bytes()
+    most = min(most, max(limit // SHARE // (answers + beside(search, 1, p)), 1))
+    while True:
+        try:
+            engine.must_fit(data, [Query(search.asked(np.empty((most, p))), beside=beside(search, most, p))])
+            return most
+        except MemoryLimitError:
+            if most == 1:
+                raise
+            most //= 2
+
+
+def beside(search: Search, queries: int, p: int) -> int:
+    """Bytes of so many queries, as they are and as they are packed."""
+    return 16 * queries * p + search.metric.packed_bytes(queries, p)
 
 
 def batches(queries: Laid, most: int) -> Iterator[Sequence[Block]]:

@@ -75,12 +75,9 @@ class NearestRows:
         return left
 
     def bytes(self) -> int:
-        return self.bytes_of(self.queries.shape[0])
-
-    def bytes_of(self, queries: int) -> int:
-        """The same for so many queries."""
         values = 0 if self.targets is None else 8 * int(np.prod(self.targets))
-        return queries * self.k * (16 + 4 + 3 * values)  # a merge holds both sides' values once more
+        m: int = self.queries.shape[0]
+        return m * self.k * (16 + 4 + 3 * values)  # a merge holds both sides' values once more
 
 
 def take_targets(target: Array, found: Ints, ids: Ints, y: Array) -> None:
