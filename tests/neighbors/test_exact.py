@@ -196,3 +196,14 @@ def test_what_depends_on_the_processor_is_not_sent() -> None:
     before = len(pickle.dumps(asked))
     assert asked.packed is asked.packed
     assert len(pickle.dumps(asked)) == before
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
+def test_a_row_alone_has_the_answer_that_it_has_among_others(metric: str) -> None:
+    X, Q = data("normal", 3_000, 11, 700)
+    votes = KNeighborsClassifier(weights="distance", metric=metric).fit(X, X[:, 0] > 0)
+    means = KNeighborsRegressor(weights="distance", metric=metric).fit(X, X[:, :2])
+    for method in (votes.predict, votes.predict_proba, means.predict, lambda rows: votes.kneighbors(rows)[0]):
+        wanted = method(Q)
+        for i in (0, 333, 699):
+            np.testing.assert_array_equal(method(Q[i : i + 1])[0], wanted[i])

@@ -275,19 +275,27 @@ class Neighbors(Face):
         csr_matrix of shape (n_queries, n_samples_fit)
             In memory, also for queries on disk.
         """
-        from scipy.sparse import csr_matrix
-
-        if mode not in ("connectivity", "distance"):
-            raise ParameterError(
-                f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" instead',
-                code="SL1001",
-            )
+        check_mode(mode)
         found = self.kneighbors(X, n_neighbors, return_distance=True)
         distance, ids = found if isinstance(found, tuple) else found.to_numpy()
-        values = distance if mode == "distance" else np.ones(distance.shape)
-        indptr = np.arange(0, ids.size + 1, ids.shape[1])
-        width = max(self.n_samples_fit_, int(ids.max()) + 1)
-        return csr_matrix((values.ravel(), ids.ravel(), indptr), shape=(len(ids), width))
+        return graph(distance.ravel(), ids.ravel(), np.full(len(ids), ids.shape[1]), self.n_samples_fit_, mode)
+
+
+def check_mode(mode: str) -> None:
+    """What the entries of a graph are."""
+    if mode not in ("connectivity", "distance"):
+        raise ParameterError(
+            f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" instead', code="SL1001"
+        )
+
+
+def graph(distance: Array, ids: Ints, counts: Ints, rows: int, mode: str) -> Any:
+    """Neighbours, so many of each query, as a sparse matrix; rows that were left out of the fit widen it."""
+    from scipy.sparse import csr_matrix
+
+    values = distance if mode == "distance" else np.ones(len(ids))
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return csr_matrix((values, ids, indptr), shape=(len(counts), max(rows, int(ids.max(initial=-1)) + 1)))
 
 
 def _opened(base: Named) -> Any:
