@@ -12,6 +12,8 @@ namespace shardlearn {
 void bind_vectors(nb::module_& m);
 void bind_rows(nb::module_& m);
 void bind_integers(nb::module_& m);
+void bind_points(nb::module_& m);
+void bind_distances(nb::module_& m);
 
 namespace {
 
@@ -41,5 +43,7 @@ NB_MODULE(_native, m) {
     shardlearn::bind_vectors(m);
     shardlearn::bind_rows(m);
     shardlearn::bind_integers(m);
+    shardlearn::bind_points(m);
+    shardlearn::bind_distances(m);
     bind_pack(m);
 }

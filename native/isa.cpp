@@ -1,10 +1,13 @@
 // The kernels of one instruction set: compiled once for each, with SHARDLEARN_ISA its name and SHARDLEARN_WIDTH its lanes.
 #include "kernels/cholesky.hpp"
 #include "kernels/columns.hpp"
+#include "kernels/distances.hpp"
 #include "kernels/eigen.hpp"
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
+#include "kernels/nearest.hpp"
+#include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
 
@@ -45,6 +48,12 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::philox,
     isa::pack<double>,
     isa::pack<float>,
+    isa::panel_floats,
+    isa::pack_points,
+    isa::nearest,
+    isa::nearest_rows,
+    isa::nearest_by,
+    isa::unit_rows,
     isa::peak_flops,
     isa::peak_read,
 };

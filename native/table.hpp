@@ -52,6 +52,23 @@ struct GramSums {        // added to
     double* yy;          // (t,)
 };
 
+struct Points {           // what rows are compared with
+    const float* panels;  // as pack_points makes them
+    const double* values; // (k, p)
+    const double *norm, *half;  // (k,), as pack_points makes them
+    const double* pivot;  // (p,)
+    double scale;         // as pack_points returns it
+    std::int64_t k, p;
+};
+
+struct Found {            // of each point the k nearest rows, by distance, then by id
+    double* square;       // (m, k), infinite where there are fewer
+    std::int64_t* id;     // (m, k)
+    std::int64_t k;
+};
+
+enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, MEASURES };  // of rows and points, where it is no square
+
 struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
 };
@@ -110,6 +127,14 @@ struct Table {
                    std::uint32_t stream, std::uint32_t draw_block, std::uint32_t* out);
     void (*pack64)(const PackColumn*, const PackRows&, double* out);
     void (*pack32)(const PackColumn*, const PackRows&, float* out);
+    std::int64_t (*panel_floats)(std::int64_t k, std::int64_t p);
+    double (*pack_points)(const double* points, const double* pivot, std::int64_t k, std::int64_t p, float* panels,
+                          double* norm, double* half);
+    std::int64_t (*nearest)(const Rows&, const Points&, std::int32_t* labels, double* squares);
+    void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
+    void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
+                       const Found&);
+    void (*unit_rows)(const Rows&, int side, double* out);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

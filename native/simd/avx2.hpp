@@ -66,6 +66,67 @@ SL_INLINE I shr(I a) {
     return {_mm256_srli_epi64(a.v, K)};
 }
 
+// One vector of 8 floats, for scores.
+constexpr int FW = 8;
+
+struct F {
+    __m256 v;
+};
+struct FM {
+    __m256 m;
+};
+
+SL_INLINE F setf(float x) { return {_mm256_set1_ps(x)}; }
+SL_INLINE F loadf(const float* p) { return {_mm256_loadu_ps(p)}; }
+SL_INLINE void storef(float* p, F a) { _mm256_storeu_ps(p, a.v); }
+SL_INLINE F operator+(F a, F b) { return {_mm256_add_ps(a.v, b.v)}; }
+SL_INLINE F operator-(F a, F b) { return {_mm256_sub_ps(a.v, b.v)}; }
+SL_INLINE F operator*(F a, F b) { return {_mm256_mul_ps(a.v, b.v)}; }
+SL_INLINE F fma(F a, F b, F c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+SL_INLINE F fnma(F a, F b, F c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+SL_INLINE F min(F a, F b) { return {_mm256_min_ps(a.v, b.v)}; }
+SL_INLINE F max(F a, F b) { return {_mm256_max_ps(a.v, b.v)}; }
+SL_INLINE FM lt(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+SL_INLINE F select(FM m, F yes, F no) { return {_mm256_blendv_ps(no.v, yes.v, m.m)}; }
+SL_INLINE FM both(FM a, FM b) { return {_mm256_and_ps(a.m, b.m)}; }
+SL_INLINE unsigned lanes_of(FM m) { return static_cast<unsigned>(_mm256_movemask_ps(m.m)); }
+// Those lanes, beside each other; up to a vector more may be written to. And first + lane, for those lanes.
+SL_INLINE void compress(float* to, unsigned lanes, F a) {
+    float all[FW];
+    storef(all, a);
+    for (; lanes; lanes &= lanes - 1) *to++ = all[__builtin_ctz(lanes)];
+}
+SL_INLINE void compress_count(std::int32_t* to, unsigned lanes, std::int32_t first) {
+    for (; lanes; lanes &= lanes - 1) *to++ = first + __builtin_ctz(lanes);
+}
+SL_INLINE F loadf_n(const float* p, int count) {
+    __m256i some = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));
+    return {_mm256_maskload_ps(p, some)};
+}
+SL_INLINE F sqrt(F a) { return {_mm256_sqrt_ps(a.v)}; }
+SL_INLINE F narrow(const V* a) {
+    return {_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(a[0].v)), _mm256_cvtpd_ps(a[1].v), 1)};
+}
+
+// Row r of an 8 x 8 square becomes its column r.
+SL_INLINE void transpose(F (&r)[FW]) {
+    __m256 a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm256_unpacklo_ps(r[i].v, r[i + 1].v);
+        a[i + 1] = _mm256_unpackhi_ps(r[i].v, r[i + 1].v);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int half = 0; half < 2; ++half) {
+            __m256d low = _mm256_castps_pd(a[i + half]), high = _mm256_castps_pd(a[i + half + 2]);
+            b[i + 2 * half] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+            b[i + 2 * half + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+        }
+    for (int i = 0; i < 4; ++i) {
+        r[i].v = _mm256_permute2f128_ps(b[i], b[4 + i], 0x20);
+        r[4 + i].v = _mm256_permute2f128_ps(b[i], b[4 + i], 0x31);
+    }
+}
+
 // The 16 virtual lanes of a row product: lane l takes the elements j with j mod 16 == l.
 struct Lanes {
     V v[4];

@@ -63,6 +63,88 @@ SL_INLINE I shr(I a) {
     return {_mm512_srli_epi64(a.v, K)};
 }
 
+// One vector of 16 floats, for scores.
+constexpr int FW = 16;
+
+struct F {
+    __m512 v;
+};
+struct FM {
+    __mmask16 m;
+};
+
+SL_INLINE F setf(float x) { return {_mm512_set1_ps(x)}; }
+SL_INLINE F loadf(const float* p) { return {_mm512_loadu_ps(p)}; }
+SL_INLINE void storef(float* p, F a) { _mm512_storeu_ps(p, a.v); }
+SL_INLINE F operator+(F a, F b) { return {_mm512_add_ps(a.v, b.v)}; }
+SL_INLINE F operator-(F a, F b) { return {_mm512_sub_ps(a.v, b.v)}; }
+SL_INLINE F operator*(F a, F b) { return {_mm512_mul_ps(a.v, b.v)}; }
+SL_INLINE F fma(F a, F b, F c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+SL_INLINE F fnma(F a, F b, F c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+SL_INLINE F min(F a, F b) { return {_mm512_min_ps(a.v, b.v)}; }
+SL_INLINE F max(F a, F b) { return {_mm512_max_ps(a.v, b.v)}; }
+SL_INLINE FM lt(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+SL_INLINE F select(FM m, F yes, F no) { return {_mm512_mask_blend_ps(m.m, no.v, yes.v)}; }
+SL_INLINE FM both(FM a, FM b) { return {static_cast<__mmask16>(a.m & b.m)}; }
+SL_INLINE unsigned lanes_of(FM m) { return m.m; }
+// Those lanes, beside each other; up to a vector more may be written to. And first + lane, for those lanes.
+SL_INLINE void compress(float* to, unsigned lanes, F a) {
+    _mm512_storeu_ps(to, _mm512_maskz_compress_ps(static_cast<__mmask16>(lanes), a.v));
+}
+SL_INLINE void compress_count(std::int32_t* to, unsigned lanes, std::int32_t first) {
+    __m512i count = _mm512_add_epi32(_mm512_set1_epi32(first), _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(static_cast<__mmask16>(lanes), count));
+}
+SL_INLINE F loadf_n(const float* p, int count) {
+    return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), p)};
+}
+SL_INLINE F sqrt(F a) { return {_mm512_sqrt_ps(a.v)}; }
+SL_INLINE F narrow(const V* a) {
+    __m512d low = _mm512_castps_pd(_mm512_castps256_ps512(_mm512_cvtpd_ps(a[0].v)));
+    return {_mm512_castpd_ps(_mm512_insertf64x4(low, _mm256_castps_pd(_mm512_cvtpd_ps(a[1].v)), 1))};
+}
+
+// Row r of a 16 x 16 square becomes its column r.
+SL_INLINE void transpose(F (&r)[FW]) {
+    __m512 a[16], b[16];
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(r[i].v, r[i + 1].v);
+        a[i + 1] = _mm512_unpackhi_ps(r[i].v, r[i + 1].v);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int half = 0; half < 2; ++half) {
+            __m512d low = _mm512_castps_pd(a[i + half]), high = _mm512_castps_pd(a[i + half + 2]);
+            b[i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            b[i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    for (int i = 0; i < 4; ++i) {  // b[4 q + i]: of rows 4 q to 4 q + 3, the columns i, i + 4, i + 8, i + 12
+        __m512 even01 = _mm512_shuffle_f32x4(b[i], b[4 + i], 0x88), odd01 = _mm512_shuffle_f32x4(b[i], b[4 + i], 0xdd);
+        __m512 even23 = _mm512_shuffle_f32x4(b[8 + i], b[12 + i], 0x88), odd23 = _mm512_shuffle_f32x4(b[8 + i], b[12 + i], 0xdd);
+        r[i].v = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        r[8 + i].v = _mm512_shuffle_f32x4(even01, even23, 0xdd);
+        r[4 + i].v = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        r[12 + i].v = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
+    }
+}
+
+// The same of an 8 x 8 square of doubles.
+SL_INLINE void transpose(V (&r)[W]) {
+    __m512d a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm512_unpacklo_pd(r[i].v, r[i + 1].v);
+        a[i + 1] = _mm512_unpackhi_pd(r[i].v, r[i + 1].v);
+    }
+    for (int i = 0; i < 8; i += 4)  // b[i + j]: of rows i to i + 3, the columns j, j + 4
+        for (int j = 0; j < 2; ++j) {
+            b[i + j] = _mm512_shuffle_f64x2(a[i + j], a[i + 2 + j], 0x88);
+            b[i + 2 + j] = _mm512_shuffle_f64x2(a[i + j], a[i + 2 + j], 0xdd);
+        }
+    for (int j = 0; j < 4; ++j) {
+        r[j].v = _mm512_shuffle_f64x2(b[j], b[4 + j], 0x88);
+        r[4 + j].v = _mm512_shuffle_f64x2(b[j], b[4 + j], 0xdd);
+    }
+}
+
 // The 16 virtual lanes of a row product: lane l takes the elements j with j mod 16 == l.
 struct Lanes {
     V v[2];

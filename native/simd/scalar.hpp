@@ -70,6 +70,42 @@ SL_INLINE I shr(I a) {
     return {a.v >> K};
 }
 
+// One float, for scores.
+constexpr int FW = 1;
+
+struct F {
+    float v;
+};
+struct FM {
+    bool m;
+};
+
+SL_INLINE F setf(float x) { return {x}; }
+SL_INLINE F loadf(const float* p) { return {*p}; }
+SL_INLINE void storef(float* p, F a) { *p = a.v; }
+SL_INLINE F operator+(F a, F b) { return {a.v + b.v}; }
+SL_INLINE F operator-(F a, F b) { return {a.v - b.v}; }
+SL_INLINE F operator*(F a, F b) { return {a.v * b.v}; }
+SL_INLINE F fma(F a, F b, F c) { return {__builtin_fmaf(a.v, b.v, c.v)}; }
+SL_INLINE F fnma(F a, F b, F c) { return {__builtin_fmaf(-a.v, b.v, c.v)}; }
+SL_INLINE F min(F a, F b) { return {a.v < b.v ? a.v : b.v}; }
+SL_INLINE F max(F a, F b) { return {a.v > b.v ? a.v : b.v}; }
+SL_INLINE FM lt(F a, F b) { return {a.v < b.v}; }
+SL_INLINE F select(FM m, F yes, F no) { return {m.m ? yes.v : no.v}; }
+SL_INLINE FM both(FM a, FM b) { return {a.m && b.m}; }
+SL_INLINE unsigned lanes_of(FM m) { return m.m ? 1u : 0u; }
+// Those lanes, beside each other; up to a vector more may be written to. And first + lane, for those lanes.
+SL_INLINE void compress(float* to, unsigned lanes, F a) {
+    if (lanes) *to = a.v;
+}
+SL_INLINE void compress_count(std::int32_t* to, unsigned lanes, std::int32_t first) {
+    if (lanes) *to = first;
+}
+SL_INLINE F loadf_n(const float* p, int count) { return {count > 0 ? *p : 0.0f}; }
+SL_INLINE F sqrt(F a) { return {__builtin_sqrtf(a.v)}; }
+SL_INLINE F narrow(const V* a) { return {static_cast<float>(a[0].v)}; }
+SL_INLINE void transpose(F (&)[FW]) {}
+
 // The 16 virtual lanes of a row product: lane l takes the elements j with j mod 16 == l.
 struct Lanes {
     V v[16];

@@ -198,6 +198,62 @@ def philox(
     draw_block: int,
     out: Annotated[NDArray[numpy.uint32], dict(order="C", device="cpu")],
 ) -> None: ...
+def panel_floats(k: int, p: int) -> int: ...
+def pack_points(
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> float: ...
+def nearest(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    scale: float,
+    labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")] | None,
+) -> int: ...
+def nearest_rows(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    scale: float,
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def nearest_by(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    power: float,
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def unit_rows(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    side: int,
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def join_nearest(
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    other: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    others: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    origin: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+) -> None: ...
 
 class CsvScanner:
     """One pass over a CSV: row offsets, and what each column holds"""

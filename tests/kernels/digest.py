@@ -161,12 +161,32 @@ def add_packing(hashes: Hashes) -> None:
                 hashes.add("pack", pack.rows(pack.export(piece), range(len(piece)), out, 0, holes), out, holes)
 
 
+def add_points(hashes: Hashes) -> None:
+    rng = np.random.default_rng(5)
+    for n, p, k in ((1, 1, 1), (63, 3, 7), (1003, 17, 65), (257, 400, 100)):
+        X, C = numbers(rng, n, p), numbers(rng, k, p)
+        for rows in (X, X.astype(np.float32), np.rint(X)):
+            points = kernels.Points.of(np.rint(C) if rows is not X else C)
+            found = kernels.Neighbors.none(k, 10)
+            kernels.nearest_rows(rows, np.arange(n), points, found)
+            hashes.add("nearest_rows", found.square, found.id)
+            for measure in kernels.Measure:
+                for power in (3.0, 2.5):
+                    other = kernels.Neighbors.none(k, 10)
+                    kernels.nearest_by(rows, np.arange(n) + 7, points.values, measure, power, other)
+                    hashes.add("nearest_by", other.square, other.id)
+            hashes.add("join_nearest", kernels.join_nearest(found, other), found.square, found.id)
+            hashes.add("unit_rows", kernels.unit_rows(rows, queries=False), kernels.unit_rows(rows, queries=True))
+            hashes.add("nearest", *kernels.nearest(rows, points, squares=True))
+
+
 def digest() -> dict[str, str]:
     hashes = Hashes()
     add_packing(hashes)
     add_elementwise(hashes)
     add_algebra(hashes)
     add_integers(hashes)
+    add_points(hashes)
     for rng, X, pivot in blocks():
         add_rows(hashes, rng, X, pivot)
         add_sums(hashes, rng, X, pivot)

@@ -10,6 +10,7 @@ from tests.project.sources import ROOT, functions, python_files, short, tree
 FILE, BODY, TELL, PARAMETERS = 400, 40, 60, 6
 WIDE = (  # signatures that are what they are
     "src/shardlearn/linear_model/",  # scikit-learn's
+    "src/shardlearn/neighbors/",
     "src/shardlearn/faces/",
     "src/shardlearn/kernels/",  # native code takes its arrays one by one
 )

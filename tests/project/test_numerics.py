@@ -11,7 +11,19 @@ import ast
 import pytest
 from tests.project.sources import functions, python_files, short, tree
 
-ROOMS = ("core", "losses", "penalties", "statistics", "solvers", "engines", "data", "storage", "faces", "linear_model")
+ROOMS = (
+    "core",
+    "losses",
+    "penalties",
+    "statistics",
+    "solvers",
+    "engines",
+    "data",
+    "storage",
+    "faces",
+    "linear_model",
+    "neighbors",
+)
 FILES = [*python_files(*(f"src/shardlearn/{room}" for room in ROOMS)), *python_files("src/shardlearn/run.py")]
 
 # file::function -> why it is right there

@@ -219,13 +219,14 @@ def fitting(
     *,
     also: Sequence[Statistic[Any]] = (),
     verbose: int = 0,
+    supervised: bool = True,
 ) -> Iterator[Session]:
     """The one way in which a face fits; `also` are exact statistics that ride along on the first pass.
 
     Raises `Interrupted` at the end when the solver was stopped before it was done, after the attributes are set.
     """
     name = type(estimator).__name__
-    if y is None:
+    if y is None and supervised:
         raise InputError(
             f"This {name} estimator requires y to be passed, but the target y is None.",
             code="SL2313",

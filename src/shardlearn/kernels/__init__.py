@@ -30,9 +30,11 @@ from shardlearn.kernels.algebra import (
     symmetric_eigen,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
+from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit_rows
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
+from shardlearn.kernels.points import Nearest, Neighbors, Points, nearest, nearest_rows
 from shardlearn.kernels.rows import (
     LOGISTIC,
     MULTINOMIAL,
@@ -59,7 +61,11 @@ __all__ = [
     "BadValues",
     "GlmSums",
     "GramSums",
+    "Measure",
     "Moments",
+    "Nearest",
+    "Neighbors",
+    "Points",
     "add_upper",
     "all_finite",
     "axpy",
@@ -77,10 +83,14 @@ __all__ = [
     "glm_sums",
     "glm_values",
     "gram",
+    "join_nearest",
     "log",
     "log1p",
     "matmul",
     "moments",
+    "nearest",
+    "nearest_by",
+    "nearest_rows",
     "philox",
     "pivoted_cholesky",
     "row_products",
@@ -90,5 +100,6 @@ __all__ = [
     "solve_lower_t",
     "symmetric_eigen",
     "tanh",
+    "unit_rows",
     "weighted_rows_sum",
 ]

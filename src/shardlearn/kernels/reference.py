@@ -176,3 +176,43 @@ def philox(seed: int, purpose: int, ids: Ints, stream: int, draw_block: int) -> 
             k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
         out[row] = a, b, c, d
     return out
+
+
+def squares(X: Array, C: Floats) -> Floats:
+    """(n, k) squared distances, each one chain of multiply-adds in float64, rounded once a feature."""
+    x, out = X.astype(np.float64), np.zeros((len(X), len(C)))
+    for t in range(x.shape[1]):
+        d = x[:, t, None] - C[:, t]
+        out = fused(d, d, out)
+    return out
+
+
+def fused(a: Floats, b: Floats, c: Floats) -> Floats:
+    """a * b + c, rounded once (Boldo and Melquiond 2008: the rests of product and sums, added to odd)."""
+    high, low = product(a, b)
+    middle, rest = added(c, low)
+    first, second = added(high, middle)
+    total, error = added(rest, second)
+    bits = total.view(np.int64)
+    odd = np.where((error != 0) & (bits % 2 == 0), np.nextafter(total, np.copysign(np.inf, error)), total)
+    out: Floats = first + odd
+    return out
+
+
+def added(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The rounded sum and its rest (Knuth)."""
+    total = a + b
+    back = total - a
+    return total, (a - (total - back)) + (b - back)
+
+
+def product(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The rounded product and its rest (Dekker 1971)."""
+
+    def halves(x: Floats) -> tuple[Floats, Floats]:
+        wide = 134217729.0 * x
+        high = wide - (wide - x)
+        return high, x - high
+
+    (a1, a2), (b1, b2), out = halves(a), halves(b), a * b
+    return out, a2 * b2 - (((out - a1 * b1) - a2 * b1) - a1 * b2)

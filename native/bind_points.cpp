@@ -1,0 +1,80 @@
+// Bindings of comparisons of rows with points; results go into arrays that the caller made.
+#include "arrays.hpp"
+
+namespace shardlearn {
+namespace {
+
+double pack_points(const In<double>& points, const In<double>& pivot, const Out<float>& panels,
+                   const Out<double>& norm, const Out<double>& half) {
+    const double* from = values(points, {-1, -1}, "points");
+    i64 k = static_cast<i64>(points.shape(0)), p = static_cast<i64>(points.shape(1));
+    const double* middle = values(pivot, {p}, "pivot");
+    float* to = values(panels, {kernels().panel_floats(k, p)}, "panels");
+    double *sizes = values(norm, {k}, "norm"), *halves = values(half, {k}, "half");
+    Outside o;
+    return kernels().pack_points(from, middle, k, p, to, sizes, halves);
+}
+
+struct PointsIn {  // the fields of kernels.points.Points
+    const In<double>&points, &pivot;
+    const In<float>& panels;
+    const In<double>&norm, &half;
+    double scale;
+};
+
+Points points_of(const PointsIn& in, const Rows& x) {
+    Points out = {nullptr, values(in.points, {-1, x.p}, "points"), nullptr, nullptr, nullptr, in.scale, 0, x.p};
+    out.k = static_cast<i64>(in.points.shape(0));
+    out.panels = values(in.panels, {kernels().panel_floats(out.k, out.p)}, "panels");
+    out.norm = values(in.norm, {out.k}, "norm"), out.half = values(in.half, {out.k}, "half");
+    out.pivot = values(in.pivot, {out.p}, "pivot");
+    return out;
+}
+
+Rows dense(const AnyIn& data, i64 p) {
+    Maybe<std::int32_t> no_indices;
+    Maybe<i64> no_indptr;
+    return rows_of({data, no_indices, no_indptr, p});
+}
+
+i64 nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
+            const In<double>& norm, const In<double>& half, double scale, const Out<std::int32_t>& labels,
+            const std::optional<Out<double>>& squares) {
+    Rows x = dense(data, p);
+    Points c = points_of({points, pivot, panels, norm, half, scale}, x);
+    if (c.k < 1) throw nb::value_error("one point or more is needed.");
+    std::int32_t* to = values(labels, {x.n}, "labels");
+    double* distances = squares ? values(*squares, {x.n}, "squares") : nullptr;
+    Outside o;
+    return kernels().nearest(x, c, to, distances);
+}
+
+void nearest_rows(const AnyIn& data, i64 p, const In<i64>& ids, const In<double>& points, const In<double>& pivot,
+                  const In<float>& panels, const In<double>& norm, const In<double>& half, double scale,
+                  const Out<double>& squares, const Out<i64>& found) {
+    Rows x = dense(data, p);
+    Points c = points_of({points, pivot, panels, norm, half, scale}, x);
+    const i64* names = values(ids, {x.n}, "ids");
+    Found out = {values(squares, {c.k, -1}, "squares"), nullptr, static_cast<i64>(squares.shape(1))};
+    out.id = values(found, {c.k, out.k}, "found");
+    if (out.k < 1) throw nb::value_error("one neighbour or more is needed.");
+    Outside o;
+    kernels().nearest_rows(x, names, c, out);
+}
+
+}  // namespace
+
+#define SL_ARRAY(name) nb::arg(name).noconvert()
+#define SL_POINTS SL_ARRAY("points"), SL_ARRAY("pivot"), SL_ARRAY("panels"), SL_ARRAY("norm"), SL_ARRAY("half"), nb::arg("scale")
+
+void bind_points(nb::module_& m) {
+    m.def("panel_floats", [](i64 k, i64 p) { return kernels().panel_floats(k, p); }, nb::arg("k"), nb::arg("p"));
+    m.def("pack_points", pack_points, SL_ARRAY("points"), SL_ARRAY("pivot"), SL_ARRAY("panels"), SL_ARRAY("norm"),
+          SL_ARRAY("half"));
+    m.def("nearest", nearest, SL_ARRAY("data"), nb::arg("n_columns"), SL_POINTS, SL_ARRAY("labels"),
+          SL_ARRAY("squares").none());
+    m.def("nearest_rows", nearest_rows, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("ids"), SL_POINTS,
+          SL_ARRAY("squares"), SL_ARRAY("found"));
+}
+
+}  // namespace shardlearn

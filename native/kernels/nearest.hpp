@@ -1,0 +1,174 @@
+// The nearest of k points to each row: found by float32 scores, and by float64 distances where those can't decide.
+#pragma once
+#include <vector>
+
+#include "tile.hpp"
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+constexpr i64 POINTS_BYTES = 384 * 1024;  // of points that a batch of panels is compared with at a time
+constexpr i64 BATCH_BYTES = 512 * 1024;   // of panels in a batch
+
+struct Best {  // of a panel's rows
+    float low[PR], second[PR];
+    std::int32_t label[PR];
+};
+
+inline void begin(Best& best) {
+    for (int r = 0; r < PR; ++r) best.low[r] = best.second[r] = __builtin_inff(), best.label[r] = 0;
+}
+
+inline void compare(const float* panel, const float* points, i64 p, i64 first, i64 stop, Fetching& ahead, Best& best) {
+    F low[RV], second[RV], label[RV];
+    for (int v = 0; v < RV; ++v) {
+        low[v] = loadf(best.low + v * FW);
+        second[v] = loadf(best.second + v * FW);
+        label[v] = loadf(reinterpret_cast<const float*>(best.label) + v * FW);
+    }
+    for (i64 j0 = first; j0 < stop; j0 += PC, points += PC * (p + 2)) {
+        F acc[RV][PC];
+        score<NEAREST_POINT>(panel, points, p, ahead.take(p + 1), acc);
+        for (int j = 0; j < PC; ++j) {
+            float name;
+            std::int32_t number = static_cast<std::int32_t>(j0 + j);
+            __builtin_memcpy(&name, &number, 4);
+            F here = setf(name);
+            for (int v = 0; v < RV; ++v) {
+                F s = acc[v][j];
+                second[v] = min(max(low[v], s), second[v]);
+                label[v] = select(lt(s, low[v]), here, label[v]);
+                low[v] = min(s, low[v]);
+            }
+        }
+    }
+    for (int v = 0; v < RV; ++v) {
+        storef(best.low + v * FW, low[v]);
+        storef(best.second + v * FW, second[v]);
+        storef(reinterpret_cast<float*>(best.label) + v * FW, label[v]);
+    }
+}
+
+struct Doubtful {
+    i64 row;
+    float limit;  // a nearest point's score is not above
+};
+
+// Distances of rows to points that may be nearest, told in order of the points' numbers: of equal ones the lowest wins.
+template <class T>
+struct Contest {
+    const RowPacker& pack;
+    const Points& c;
+    const Doubtful* rows;
+    std::int32_t* labels;
+    double best[PR];
+    int count = 0, who[ABREAST], point[ABREAST];
+
+    SL_INLINE void enter(int at, i64 j) {
+        who[count] = at, point[count] = static_cast<int>(j);
+        if (++count == ABREAST) settle();
+    }
+    void settle() {
+        double d[ABREAST];
+        squared_pairs<T>(
+            count, c.p, [&](i64 i) { return static_cast<const T*>(pack.x.data) + rows[who[i]].row * c.p; },
+            [&](i64 i) { return c.values + point[i] * c.p; }, d);
+        for (int i = 0; i < count; ++i)
+            if (d[i] < best[who[i]]) best[who[i]] = d[i], labels[rows[who[i]].row] = point[i];
+        count = 0;
+    }
+};
+
+template <class T>
+inline void decide(const RowPacker& pack, const Points& c, const Doubtful* rows, int count, float* panel,
+                   std::int32_t* labels) {
+    Contest<T> contest = {pack, c, rows, labels, {}, 0, {}, {}};
+    float limit[PR];
+    for (int r = 0; r < PR; ++r) {
+        limit[r] = r < count ? rows[r].limit : -__builtin_inff();
+        contest.best[r] = __builtin_inf();
+        if (r < count) labels[rows[r].row] = 0;
+    }
+    pack(count, panel, [&](int r) { return rows[r].row; });
+    const float* points = c.panels;
+    for (i64 j0 = 0; j0 < c.k; j0 += PC, points += PC * (c.p + 2)) {
+        F acc[RV][PC];
+        score<NEAREST_POINT>(panel, points, c.p, {nullptr, 0}, acc);
+        for (int j = 0; j < PC && j0 + j < c.k; ++j)
+            for (int v = 0; v < RV && v * FW < count; ++v) {
+                unsigned far = lanes_of(lt(loadf(limit + v * FW), acc[v][j]));  // a NaN is not far
+                for (unsigned near = ~far & first_lanes(least(count - v * FW, FW)); near; near &= near - 1)
+                    contest.enter(v * FW + __builtin_ctz(near), j0 + j);
+            }
+    }
+    contest.settle();
+}
+
+// The rows of a panel whose label the scores decide get it; the others are told.
+inline void certify(const float* norm, const Best& best, const Points& c, const Slack& slack, double largest, i64 row,
+                    int count, std::int32_t* labels, std::vector<Doubtful>& doubtful) {
+    for (int v = 0; v < RV && v * FW < count; ++v) {
+        int some = least(count - v * FW, FW);
+        F limit = loadf(best.low + v * FW) + slack.of_bases(loadf(norm + v * FW), largest);
+        unsigned sure = lanes_of(lt(limit, loadf(best.second + v * FW)));
+        for (int r = v * FW; r < v * FW + some; ++r) labels[row + r] = best.label[r];
+        for (unsigned rest = ~sure & first_lanes(some); rest; rest &= rest - 1) {
+            int r = v * FW + __builtin_ctz(rest);
+            double limit = best.low[r] + slack(norm[r], c.norm[best.label[r]]);
+            if (!(limit < best.second[r])) doubtful.push_back({row + r, up(limit)});
+        }
+    }
+}
+
+template <class T>
+inline const char* at(const Rows& x, i64 row) {
+    return static_cast<const char*>(x.data) + row * x.p * static_cast<i64>(sizeof(T));
+}
+
+template <class T>
+inline i64 nearest_in(const Rows& x, const Points& c, std::int32_t* labels, double* squares) {
+    i64 line = PR * (c.p + 2), group = PC * (c.p + 2);
+    i64 batch = most<i64>(1, least<i64>(32, BATCH_BYTES / (4 * line)));
+    i64 chunk = most<i64>(1, POINTS_BYTES / (4 * group)) * PC;
+    if (c.k <= chunk) batch = 1;
+    RowPacker pack(x, c, 0);
+    float* panels = reinterpret_cast<float*>(scratch(1, (batch * line + 1) / 2));
+    std::vector<Best> best(static_cast<std::size_t>(batch));
+    std::vector<Doubtful> doubtful;
+    Slack slack(c.p);
+    double largest = 0.0;
+    for (i64 j = 0; j < c.k; ++j) largest = most(largest, c.norm[j]);
+    for (i64 i0 = 0; i0 < x.n; i0 += batch * PR) {
+        i64 here = (least(batch * PR, x.n - i0) + PR - 1) / PR;
+        for (i64 b = 0; b < here; ++b) {
+            i64 from = i0 + b * PR;
+            pack(static_cast<int>(least<i64>(PR, x.n - from)), panels + b * line, [&](int r) { return from + r; });
+            begin(best[static_cast<std::size_t>(b)]);
+        }
+        i64 next = least(x.n, i0 + batch * PR), after = least(x.n, next + batch * PR);
+        Fetching ahead = {at<T>(x, next), (after - next) * c.p * static_cast<i64>(sizeof(T)) / 64, here * ((c.k + PC - 1) / PC)};
+        for (i64 j = 0; j < c.k; j += chunk)
+            for (i64 b = 0; b < here; ++b)
+                compare(panels + b * line, c.panels + j * (c.p + 2), c.p, j, least(j + chunk, c.k), ahead,
+                        best[static_cast<std::size_t>(b)]);
+        for (i64 b = 0; b < here; ++b) {
+            i64 row = i0 + b * PR;
+            certify(panels + b * line + PR, best[static_cast<std::size_t>(b)], c, slack, largest, row,
+                    static_cast<int>(least<i64>(PR, x.n - row)), labels, doubtful);
+        }
+    }
+    i64 redone = static_cast<i64>(doubtful.size());
+    for (i64 at = 0; at < redone; at += PR)
+        decide<T>(pack, c, doubtful.data() + at, static_cast<int>(least<i64>(PR, redone - at)), panels, labels);
+    if (squares)
+        squared_pairs<T>(
+            x.n, c.p, [&](i64 i) { return static_cast<const T*>(x.data) + i * c.p; },
+            [&](i64 i) { return c.values + labels[i] * c.p; }, squares);
+    return redone;
+}
+
+// Fills labels, and squares if not null; returns how many rows float32 could not decide.
+inline i64 nearest(const Rows& x, const Points& c, std::int32_t* labels, double* squares) {
+    return x.single ? nearest_in<float>(x, c, labels, squares) : nearest_in<double>(x, c, labels, squares);
+}
+
+}  // namespace shardlearn::SHARDLEARN_ISA
