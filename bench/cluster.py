@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import shardlearn
 from shardlearn.core.block import Block
 from shardlearn.core.events import ignore
+from shardlearn.core.grid import LARGEST
 from shardlearn.core.query import Query
 from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression
@@ -81,8 +82,8 @@ def parquet(X: Any, y: Any) -> str:
 
 
 def a_round(engine: Any, nbytes: int) -> float:
-    """Milliseconds, median; each state is a new one."""
-    data = {"train": engine.open(lay_out(np.zeros((1_000, 4))).blocks)}
+    """Milliseconds, median; each state is a new one, and each worker has a block."""
+    data = {"train": engine.open(lay_out(np.zeros((LARGEST * THREADS, 1))).blocks)}
     state, times = np.zeros(nbytes // 8), []
     for i in range(ROUNDS):
         query = Query(Echo(state + i))

@@ -16,6 +16,7 @@ from scipy.optimize import nnls
 
 import shardlearn
 from shardlearn.core.events import ignore
+from shardlearn.core.grid import LARGEST
 from shardlearn.core.query import Query
 from shardlearn.data import lay_out
 from shardlearn.losses.squared import Squared
@@ -52,7 +53,7 @@ class Seen:
 def seen(workers: int) -> Seen:
     """Medians; workers=4 on two cores share them."""
     with shardlearn.engine("ray", address="local", workers=workers) as engine:
-        empty = engine.open(lay_out(np.zeros((64 * workers, 4))).blocks)
+        empty = engine.open(lay_out(np.zeros((LARGEST * workers, 1))).blocks)  # a block for each worker
         rounds = {size: median(_round(engine, empty, size) for _ in range(ROUNDS)) for size in SIZES}
         engine.close(empty)
         cold, cached = [], []
