@@ -1,8 +1,9 @@
 # make demo       the library at work on a real table (first run: a few minutes to build; later ones start at once)
 # make test       format, lint, types, layers, size budgets, tests and coverage
 # make test-all   the same with the slow suites; a skipped test is a failure
-# make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000), and how many models were identical, lost, hung
+# make test-faults  kills of workers on Ray: a thousand fits (FAULTS=1000 FROM=0), and how many models were identical, lost, hung
 # make bench      speed beside other libraries, one table
+# make bench-scale  what a round and a pass cost on 1, 2 and 4 workers of Ray, and what that says of 1,000
 # make build, make lint, make stub, make docs, make clean
 #
 # Each creates .venv and installs what it needs. PYTHON=... names the interpreter, 3.11 or newer.
@@ -12,7 +13,7 @@ PY := $(VENV)/bin/python
 MAKEFLAGS += --no-print-directory
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-faults bench build lint stub docs clean FORCE
+.PHONY: help demo test test-all test-faults bench bench-scale build lint stub docs clean FORCE
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -68,10 +69,13 @@ test-all: .make/demo lint
 	SCIPY_ARRAY_API=1 $(PY) -m pytest --no-skips $(COVERED)
 
 test-faults: .make/build
-	@$(PY) -m tests.faults.kills $(or $(FAULTS),1000)
+	@$(PY) -m tests.faults.kills $(or $(FAULTS),1000) $(or $(FROM),0)
 
 bench: .make/bench
 	@$(PY) -m bench
+
+bench-scale: .make/build
+	@$(PY) -m bench.scale
 
 stub: .make/build
 	$(PY) -m nanobind.stubgen -q -m shardlearn._native -o src/shardlearn/_native.pyi

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from . import accuracy, cluster, kmeans, leaves, limits, parquet
+from . import accuracy, cluster, kmeans, leaves, limits, neighbors, parquet
 from .data import TABLES
 from .race import Contender, race
 from .settings import DATA, ONLY, REPEATS, SCALE, THREADS, machine
@@ -29,7 +29,14 @@ def main() -> None:
                 results += found
                 show(HEAD, race_rows(found))
     show(limits.HEAD, limits.shares(results) if results else [])
-    parts = ((accuracy, "accuracy"), (leaves, "leaves"), (kmeans, "kmeans"), (parquet, "parquet"), (cluster, "ray"))
+    parts = (
+        (kmeans, "kmeans"),
+        (neighbors, "neighbors"),
+        (accuracy, "accuracy"),
+        (leaves, "leaves"),
+        (parquet, "parquet"),
+        (cluster, "ray"),
+    )
     for part, name in parts:
         if ONLY in name:
             show(part.HEAD, part.table())

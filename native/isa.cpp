@@ -2,6 +2,7 @@
 #include "kernels/cholesky.hpp"
 #include "kernels/clusters.hpp"
 #include "kernels/columns.hpp"
+#include "kernels/distances.hpp"
 #include "kernels/eigen.hpp"
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
@@ -58,6 +59,8 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::nearest_sparse,
     isa::sparse_squares,
     isa::dense_squares,
+    isa::nearest_by,
+    isa::unit_rows,
     isa::peak_flops,
     isa::peak_read,
 };

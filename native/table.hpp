@@ -96,6 +96,7 @@ struct Fixed {             // fixed point: a value times `factor` is the first l
     const double* factor;  // (p,) powers of two
     std::int64_t room, limbs;
 };
+enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, MEASURES };  // of rows and points, where it is no square
 
 struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
@@ -167,6 +168,9 @@ struct Table {
     void (*nearest_sparse)(const Rows&, const Across&, std::int32_t* labels, double* squares);
     void (*sparse_squares)(const Rows&, const Across&, double* out);
     void (*dense_squares)(const Rows&, const double* points, std::int64_t k, double* out);
+    void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
+                       const Found&);
+    void (*unit_rows)(const Rows&, int side, double* out);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

@@ -16,6 +16,46 @@ struct Neighbor {
     bool operator<(const Neighbor& b) const { return square < b.square || (square == b.square && id < b.id); }
 };
 
+// Squared distances of rows row(i), i < n, from one point: rows beside each other in the lanes, each its own chain.
+template <class T, class Row>
+inline void squared_rows(i64 n, i64 p, Row row, const double* c, double* out) {
+    i64 i = 0;
+#if SHARDLEARN_WIDTH == 8
+    constexpr int GROUPS = 2, TOGETHER = GROUPS * W;  // so that no chain waits for its last addition
+    const i64 lines = (p * static_cast<i64>(sizeof(T)) + 63) / 64;
+    auto fetch = [&](i64 from) {  // rows lie anywhere
+        for (i64 a = from; a < least(from + TOGETHER, n); ++a)
+            for (i64 l = 0; l < lines; ++l) __builtin_prefetch(reinterpret_cast<const char*>(row(a)) + l * 64);
+    };
+    for (; i < n; i += TOGETHER) {
+        fetch(i + TOGETHER);
+        const T* x[GROUPS][W];
+        V sum[GROUPS];
+        for (int g = 0; g < GROUPS; ++g) {
+            sum[g] = zero();
+            for (int a = 0; a < W; ++a) x[g][a] = row(least(i + g * W + a, n - 1));
+        }
+        for (i64 t = 0; t < p; t += W) {
+            const int wide = static_cast<int>(least<i64>(W, p - t));
+            V square[GROUPS][W];
+            for (int g = 0; g < GROUPS; ++g) {
+                for (int a = 0; a < W; ++a) square[g][a] = load_some(x[g][a] + t, wide);
+                transpose(square[g]);
+            }
+            for (int s = 0; s < wide; ++s)
+                for (int g = 0; g < GROUPS; ++g) {
+                    V d = square[g][s] - set(c[t + s]);
+                    sum[g] = fma(d, d, sum[g]);
+                }
+        }
+        for (int g = 0; g < GROUPS; ++g)
+            if (i + g * W < n) store_some(out + i + g * W, sum[g], static_cast<int>(least<i64>(W, n - i - g * W)));
+    }
+#else
+    squared_pairs<T>(n, p, row, [&](i64) { return c; }, out);
+#endif
+}
+
 // The candidates of one point: bounds of their scores, and their rows. Upper bounds also cover the error of a squared
 // distance in float64. The capacity is a multiple of FW, and FW more are written to.
 class Reservoir {
@@ -39,6 +79,30 @@ class Reservoir {
     // What k candidates' upper bounds are not above limits what can be among the k nearest. Leaves `spare` more than needed.
     void shrink(float& limit, i64 spare) {
         if (count_ > k_) limit = least(limit, reached_by(k_ + spare));
+        keep(limit);
+    }
+    // The same among these and k rows that were found before: `before(a)` is the upper bound of the a-th, and they ascend.
+    template <class Before>
+    void shrink_among(float& limit, Before before) {
+        for (i64 i = count_; i % FW; ++i) high_[i] = __builtin_inff();
+        i64 first = 0, last = k_ - 1;
+        while (first < last) {
+            i64 middle = first + (last - first) / 2;
+            if (middle + 1 + up_to(before(middle)) < k_)
+                first = middle + 1;
+            else
+                last = middle;
+        }
+        limit = least(limit, before(last));
+        keep(limit);
+    }
+
+   private:
+    float *low_, *high_;
+    std::int32_t* row_;
+    i64 capacity_, k_, count_ = 0;
+
+    void keep(float limit) {
         i64 left = 0;
         for (i64 i = 0; i < count_; ++i) {
             float low = low_[i], high = high_[i];
@@ -48,12 +112,6 @@ class Reservoir {
         }
         count_ = left;
     }
-
-   private:
-    float *low_, *high_;
-    std::int32_t* row_;
-    i64 capacity_, k_, count_ = 0;
-
     i64 up_to(float limit) const {
         i64 found = 0;
         for (i64 i = 0; i < count_; i += FW) found += FW - __builtin_popcount(lanes_of(lt(setf(limit), loadf(high_ + i))));
@@ -144,10 +202,10 @@ class Search {
         }
     }
 
-    // A row whose score is above can't be as near as the last one that was found.
-    float limit_of(i64 j) const {
-        double last = found_.square[(j + 1) * found_.k - 1], round = static_cast<double>(c_.p + 8) * 0x1p-51;
-        double limit = 0.5 * last * c_.scale * c_.scale * (1.0 + round) - c_.half[j] * (1.0 - round) + TINY;
+    // A row whose score is above can't be as near as the a-th one that was found.
+    float limit_of(i64 j, i64 a) const {
+        double square = found_.square[j * found_.k + a], round = static_cast<double>(c_.p + 8) * 0x1p-51;
+        double limit = 0.5 * square * c_.scale * c_.scale * (1.0 + round) - c_.half[j] * (1.0 - round) + TINY;
         return limit < 0x1p100 ? up(limit) : 0x1p100f;
     }
 
@@ -155,7 +213,7 @@ class Search {
         reservoirs_.clear();
         for (i64 i = 0; i < count; ++i) {
             reservoirs_.emplace_back(held_.data() + i * Reservoir::floats(capacity), capacity, found_.k);
-            limits_[static_cast<std::size_t>(i)] = limit_of(first + i);
+            limits_[static_cast<std::size_t>(i)] = limit_of(first + i, found_.k - 1);
         }
         for (std::size_t i = static_cast<std::size_t>(count); i < limits_.size(); ++i) limits_[i] = -__builtin_inff();
     }
@@ -209,13 +267,15 @@ class Search {
     void settle(i64 i, i64 first) {
         Reservoir& held = reservoirs_[static_cast<std::size_t>(i)];
         float& limit = limits_[static_cast<std::size_t>(i)];
+        i64 j = first + i, k = found_.k;
         held.shrink(limit, 0);
-        i64 count = held.count(), j = first + i, k = found_.k;
+        held.shrink_among(limit, [&](i64 a) { return limit_of(j, a); });
+        i64 count = held.count();
         if (!count) return;
         squares_.resize(static_cast<std::size_t>(count));
-        squared_pairs<T>(
+        squared_rows<T>(
             count, c_.p, [&](i64 a) { return static_cast<const T*>(x_.data) + held.row(a) * c_.p; },
-            [&](i64) { return c_.values + j * c_.p; }, squares_.data());
+            c_.values + j * c_.p, squares_.data());
         new_.clear();
         for (i64 a = 0; a < count; ++a) new_.push_back({squares_[static_cast<std::size_t>(a)], ids_[held.row(a)]});
         std::sort(new_.begin(), new_.end());
@@ -229,7 +289,7 @@ class Search {
             Neighbor next = now != new_.end() && *now < *old ? *now++ : *old++;
             square[a] = next.square, id[a] = next.id;
         }
-        limit = least(limit, limit_of(j));
+        limit = least(limit, limit_of(j, k - 1));
         held.clear();
     }
 };

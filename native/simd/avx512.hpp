@@ -127,6 +127,24 @@ SL_INLINE void transpose(F (&r)[FW]) {
     }
 }
 
+// The same of an 8 x 8 square of doubles.
+SL_INLINE void transpose(V (&r)[W]) {
+    __m512d a[8], b[8];
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm512_unpacklo_pd(r[i].v, r[i + 1].v);
+        a[i + 1] = _mm512_unpackhi_pd(r[i].v, r[i + 1].v);
+    }
+    for (int i = 0; i < 8; i += 4)  // b[i + j]: of rows i to i + 3, the columns j, j + 4
+        for (int j = 0; j < 2; ++j) {
+            b[i + j] = _mm512_shuffle_f64x2(a[i + j], a[i + 2 + j], 0x88);
+            b[i + 2 + j] = _mm512_shuffle_f64x2(a[i + j], a[i + 2 + j], 0xdd);
+        }
+    for (int j = 0; j < 4; ++j) {
+        r[j].v = _mm512_shuffle_f64x2(b[j], b[4 + j], 0x88);
+        r[4 + j].v = _mm512_shuffle_f64x2(b[j], b[4 + j], 0xdd);
+    }
+}
+
 // The 16 virtual lanes of a row product: lane l takes the elements j with j mod 16 == l.
 struct Lanes {
     V v[2];

@@ -28,12 +28,13 @@ _WHERE = {
     "SourceChangedError": "core.errors",
     "Interrupted": "core.errors",
 }
-_ROOMS = {"cluster", "linear_model"}
+_ROOMS = {"cluster", "linear_model", "neighbors"}
 __all__ = ["__version__", *sorted(_WHERE), *sorted(_ROOMS)]
 
 if TYPE_CHECKING:
     from . import cluster as cluster
     from . import linear_model as linear_model
+    from . import neighbors as neighbors
     from .core.errors import EngineError as EngineError
     from .core.errors import InputError as InputError
     from .core.errors import InputTypeError as InputTypeError

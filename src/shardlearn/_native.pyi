@@ -295,6 +295,29 @@ def dense_squares(
     points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
+def nearest_by(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    power: float,
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def unit_rows(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    side: int,
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def join_nearest(
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    other: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    others: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    origin: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+) -> None: ...
 
 class CsvScanner:
     """One pass over a CSV: row offsets, and what each column holds"""

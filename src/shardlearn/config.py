@@ -11,12 +11,15 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from .core.errors import ParameterError
+
+Workers: TypeAlias = int | tuple[int, int]  # so many, or at least and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Setting:
 
 ABOUT: Mapping[str, str] = {
     "engine": 'who computes: "threads", "threads:4", "serial", "ray:auto" or "ray:local" (default: threads)',
-    "workers": "number of threads, or of Ray's worker processes (default: the CPUs that may be used)",
+    "workers": 'threads, or Ray\'s worker processes, of these also "2-8" (default: the CPUs that may be used)',
     "memory": 'bytes that a fit may add, as "200MB", "1GB", "1GiB" (default: half of what is free)',
     "cache": "folder for what is unpacked and removed after use (default: ~/.cache/shardlearn)",
     "progress": "0: no progress lines (default: 1)",
@@ -111,6 +114,26 @@ def count(value: int | str, name: str = "workers", origin: str = "") -> int:
             f"{name} == {value!r}, must be >= 1.", code="SL1002", where=origin, needed="a whole number from 1 on"
         )
     return number
+
+
+def workers(value: Workers | str, origin: str = "") -> Workers:
+    """A number of workers, or the fewest and the most of them: (2, 8), or as text "2-8"."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+\s*-\s*\d+\s*", value):
+        parts: Sequence[int | str] = value.split("-")
+    elif isinstance(value, tuple):
+        parts = value
+    else:
+        return count(value, "workers", origin)
+    counted = [count(part, "workers", origin) for part in parts]
+    if len(counted) != 2 or counted[0] > counted[1]:
+        raise ParameterError(
+            f"workers == {value!r} is not a fewest and a most.",
+            code="SL1002",
+            where=origin,
+            needed='a number, or two of which the first is not larger, as (2, 8) or "2-8"',
+        )
+    least, most = counted
+    return most if least == most else (least, most)
 
 
 def progress() -> bool:

@@ -12,7 +12,8 @@ from shardlearn.core import errors
 from shardlearn.core.errors import InputError, Interrupted, ShardlearnError
 from shardlearn.core.events import Event, ignore
 from shardlearn.core.fingerprint import fingerprint
-from shardlearn.core.statistic import is_running, is_spread
+from shardlearn.core.statistic import is_cut, is_running, is_spread
+from shardlearn.statistics.gram import Gram
 
 
 def test_an_error_says_where_found_needed_fix() -> None:
@@ -65,4 +66,5 @@ def test_fingerprints_depend_on_every_part() -> None:
 
 def test_what_a_statistic_can_do() -> None:
     assert [is_running(s) for s in (FloatSum(), IdSum(), SpreadSum())] == [False, True, False]
-    assert [is_spread(s) for s in (FloatSum(), IdSum(), SpreadSum())] == [False, False, True]
+    assert [is_cut(s) for s in (FloatSum(), Gram(1), SpreadSum())] == [False, True, True]
+    assert [is_spread(s) for s in (FloatSum(), Gram(1), SpreadSum())] == [False, False, True]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any
 
 from shardlearn.engines.pool import PoolEngine
-from shardlearn.engines.ray import Crew, RayPool
+from shardlearn.engines.ray import Crew
+from shardlearn.engines.ray_pool import RayPool
 from shardlearn.engines.ray_session import SESSIONS, Wanted
 from shardlearn.engines.room import Room
 from shardlearn.engines.rounds import Policy
@@ -28,7 +31,25 @@ def crew(least: int = WORKERS) -> Crew:
 def ray_engine(workers: int = 2, memory: int | None = None, least: int = WORKERS, **policy: Any) -> PoolEngine:
     """An engine over some of them."""
     room = Room(memory)
-    return PoolEngine("ray", RayPool(crew(least), workers, room), room, Policy(**policy), Spread(), poll=0.01)
+    pool = RayPool(crew(least), workers, room)
+    return PoolEngine("ray", pool, room, Policy(**policy), Spread(1, pool.deal), poll=0.01)
+
+
+@contextmanager
+def lent(count: int) -> Iterator[None]:
+    """So many CPUs of the cluster are free in here: workers of ours have gone."""
+    mine = crew()
+    with mine._changed:
+        slots = [mine.slots.pop() for _ in range(count)]
+        actors = [slot.actor for slot in slots]
+        for slot in slots:
+            slot.actor = None  # what is heard of it is no news
+    for actor in actors:
+        mine.ray.kill(actor)
+    try:
+        yield
+    finally:
+        crew()
 
 
 def pid(number: int) -> int:

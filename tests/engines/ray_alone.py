@@ -9,11 +9,13 @@ import faulthandler
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,36 +29,52 @@ from shardlearn.core.query import Query
 from shardlearn.data import lay_out
 from shardlearn.linear_model import LinearRegression, LogisticRegression
 
+FOREIGN = re.compile("loky|joblib")  # of other programs on this machine
+
 
 def state() -> dict[str, Any]:
     """What an engine has to leave as it was."""
     handlers = [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     return {
         "environment": dict(os.environ),
-        "handlers": [*handlers, str(sys.excepthook), faulthandler.is_enabled()],
+        "handlers": [*handlers, str(sys.excepthook), faulthandler.is_enabled(), *signals()],
         "loggers": [str(logging.getLogger(name).handlers) + str(logging.getLogger(name).level) for name in ("", "ray")],
         "threads": sorted(thread.name for thread in threading.enumerate() if "ray" in thread.name),
         "folders": sorted(path.name for path in Path(tempfile.gettempdir()).glob("shardlearn-*")),
-        "memory": sorted(path.name for path in Path("/dev/shm").iterdir()),
+        "memory": sorted(name for name in os.listdir("/dev/shm") if not FOREIGN.search(name)),
         "children": sorted(family(os.getpid())),
     }
 
 
+def signals() -> list[str]:
+    """Which are ignored and which are caught, as the system has it."""
+    return [
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(("SigIgn", "SigCgt"))
+    ]
+
+
 def family(pid: int) -> set[int]:
     """Processes that come from this one."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in words(task)]
     return {int(child) for child in children} | {one for child in children for one in family(int(child))}
+
+
+def words(path: Path) -> list[str]:
+    """None where a thread has just ended."""
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
 
 
 def listening() -> list[tuple[str, int]]:
     """Address and port of every socket on which this process or one that comes from it waits for others."""
     inodes = set()
     for pid in {os.getpid(), *family(os.getpid())}:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                inodes.add(os.readlink(file))
-            except OSError:
-                continue
+        with suppress(OSError):  # a process that has just ended
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
     found = []
     for name in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:

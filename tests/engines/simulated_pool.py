@@ -9,7 +9,8 @@ from typing import Any
 
 from shardlearn.engines.pool import Inbox
 from shardlearn.engines.reading import Attempt, Place
-from shardlearn.engines.rounds import Done, Ticket
+from shardlearn.engines.rounds import Began, Done, Ticket
+from shardlearn.engines.scatter import Left, parted
 from shardlearn.engines.work import Task
 
 
@@ -44,8 +45,13 @@ class SimulatedPool:
                     job = self._todo.pop(self._draw.randrange(len(self._todo)))
             if job is not None:
                 ticket, task, inbox = job
+                inbox.stimuli.put(Began(ticket))
                 attempt = Attempt(ticket, None, inbox.events.append, lambda: False)
-                held.append((inbox, Done(ticket, task.do(self._place, attempt))))
+                answer: Any = task.do(self._place, attempt)
+                if task.portions:
+                    there, kept = parted(task.asked, answer, task.portions)  # type: ignore[arg-type]
+                    answer = Left(there, tuple(kept))
+                held.append((inbox, Done(ticket, answer)))
             else:
                 inbox, done = held.pop(self._draw.randrange(len(held)))
                 inbox.stimuli.put(done)

@@ -11,19 +11,21 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
 from typing import IO, Any
 
 from shardlearn.core.events import Event
+from shardlearn.engines.plan import Here, Plans
 from shardlearn.engines.pool import Inbox, PoolEngine
 from shardlearn.engines.reading import Attempt, Place
 from shardlearn.engines.room import Room
-from shardlearn.engines.rounds import Done, Failed, Lost, Policy, Ticket
+from shardlearn.engines.rounds import Began, Done, Failed, Lost, Policy, Ticket
+from shardlearn.engines.scatter import Left, MergeTask, parted
 from shardlearn.engines.work import Task, worth_another_try
 
 ROOT = Path(__file__).parents[2]
@@ -64,18 +66,29 @@ def child() -> None:
                 place.hand_over(old, new)
             case (Ticket() as ticket, task):
                 events: list[Event] = []
+                kept: list[bytes] = []
                 try:
-                    answer = task.do(place, Attempt(ticket, task.lane, events.append, lambda: False))
+                    answer = task.do(place, Attempt(ticket, task.lane, events.append, lambda: False, fetched))
+                    if task.portions:
+                        answer, kept = parted(task.asked, answer, task.portions)
                     end: Done | Failed = Done(ticket, answer)
                 except BaseException as error:
                     end = Failed(ticket, error, worth_another_try(error))
-                send(out, (events, end))
+                send(out, (events, end, kept))
+
+
+def fetched(held: bytes | None) -> bytes:
+    """What a worker keeps comes with the task, if it is still there."""
+    if held is None:
+        raise ConnectionError("it went with its worker")
+    return held
 
 
 @dataclass(eq=False)
 class Child:
     process: subprocess.Popen[bytes]
     ready: bool = False
+    dead: bool = False
     job: tuple[Ticket, Task, Inbox] | None = None
 
     def say(self, message: object) -> None:
@@ -96,6 +109,8 @@ class SubprocessPool:
         self._closed = False
         self.killed = 0
         self.kill_on: set[tuple[int, int, int]] = set()  # round, first of the piece, attempt
+        self.kept: dict[int, tuple[Child, bytes]] = {}  # parts of answers, which go with the child that made them
+        self.after_kept: Callable[[Ticket, int], None] = lambda ticket, child: None
         self._children = [self._born() for _ in range(workers)]
 
     @property
@@ -130,6 +145,7 @@ class SubprocessPool:
         """SIGKILL, whatever that child is doing."""
         with self._changed:
             self._children[which % self.workers].process.kill()
+            self._children[which % self.workers].dead = True
             self.killed += 1
 
     def close(self) -> None:
@@ -145,6 +161,10 @@ class SubprocessPool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _kept(self, number: int) -> bytes | None:
+        child, data = self.kept[number]
+        return None if child.dead else data
 
     def _all(self, message: object) -> None:
         with self._changed:
@@ -163,10 +183,14 @@ class SubprocessPool:
             if one.ready and one.job is None and self._queue:
                 one.job = self._queue.popleft()
                 ticket, task, _ = one.job
-                one.say((ticket, task))
-                if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:
+                if isinstance(task, MergeTask):
+                    task = replace(task, held=tuple(self._kept(number) for number in task.held))
+                if (ticket.round, ticket.range[0], ticket.attempt) in self.kill_on:  # before it can answer
                     one.process.kill()
+                    one.dead = True
                     self.killed += 1
+                one.say((ticket, task))
+                one.job[2].stimuli.put(Began(ticket))
 
     def _listen(self, one: Child) -> None:
         assert one.process.stdout is not None
@@ -178,7 +202,12 @@ class SubprocessPool:
                         one.ready = True
                     else:
                         assert one.job is not None
-                        events, end = message
+                        events, end, kept = message
+                        if kept and isinstance(end, Done):
+                            first = len(self.kept)
+                            self.kept |= {first + i: (one, data) for i, data in enumerate(kept)}
+                            end = Done(end.ticket, Left(end.answer, tuple(range(first, len(self.kept)))))
+                            self.after_kept(end.ticket, self._children.index(one))
                         one.job[2].events.extend(events)
                         one.job[2].stimuli.put(end)
                         one.job = None
@@ -189,6 +218,7 @@ class SubprocessPool:
 
     def _bury(self, one: Child) -> None:
         one.process.wait()
+        one.dead = True
         for pipe in (one.process.stdin, one.process.stdout):
             with suppress(BrokenPipeError):
                 assert pipe is not None
@@ -203,9 +233,9 @@ class SubprocessPool:
             self._changed.notify_all()
 
 
-def subprocess_engine(pool: SubprocessPool, **policy: Any) -> PoolEngine:
+def subprocess_engine(pool: SubprocessPool, plans: Plans | None = None, **policy: Any) -> PoolEngine:
     """An engine over child processes."""
-    return PoolEngine("subprocess", pool, Room(), Policy(**policy))
+    return PoolEngine("subprocess", pool, Room(), Policy(**policy), plans or Here())
 
 
 if __name__ == "__main__":

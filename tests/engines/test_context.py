@@ -72,9 +72,31 @@ def test_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert told() == ("threads", 3, 10**9)
 
 
+def test_only_on_ray_do_workers_join_and_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    for ask in (lambda: engine("threads", workers=(2, 8)), lambda: engine("serial", workers="2-8")):
+        with pytest.raises(ParameterError, match="Only on Ray do workers join and leave") as caught, ask():
+            pass
+        assert caught.value.found.startswith("workers=(2, 8), and the engine")
+        assert caught.value.where == "with shardlearn.engine(...)"
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "2-8")
+    with pytest.raises(ParameterError, match="Only on Ray") as caught:
+        current()
+    assert caught.value.where == "SHARDLEARN_WORKERS"
+    with engine("threads", workers=(3, 3)):
+        assert told()[1] == 3
+
+
+@pytest.mark.parametrize("workers", [(8, 2), (0, 2), (1, 2, 3), "8-2", "2-", "-2", "2-x", (1,)])
+def test_what_is_no_number_of_workers(workers: Any) -> None:
+    with pytest.raises(ParameterError, match="workers"), engine("ray", workers=workers):
+        pass
+
+
 def test_settings_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDLEARN_WORKERS", "3")
     assert told()[:2] == ("threads", 3)
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "threads")
+    assert told()[:2] == ("threads", 3), "both are the settings'"
     monkeypatch.setenv("SHARDLEARN_ENGINE", "serial")
     monkeypatch.setenv("SHARDLEARN_MEMORY", "100MB")
     assert told() == ("serial", 1, 10**8)

@@ -90,7 +90,7 @@ def test_a_shard_that_kills_its_worker_is_named_after_four_attempts(tmp_path: Pa
         engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
     assert blocks.readings(12) == 4
     assert caught.value.code == "SL4001"
-    assert caught.value.where == "shard.parquet, rows 448 to 999 (blocks 8 to 16)"
+    assert caught.value.where == "shard.parquet, rows 704 to 999 (blocks 12 to 16)"
     assert caught.value.found.count("died") == 4
 
 
@@ -133,6 +133,17 @@ def test_blocks_stay_with_the_worker_that_read_them(tmp_path: Path) -> None:
         engine.fold(data, Query(FloatSum()), emit=seen)
     assert [blocks.readings(number) for number in blocks.grid.blocks] == [1] * 16
     assert {event.phase for event in seen.of(Timed)} >= {"compute", "merge"}
+
+
+@pytest.mark.parametrize("speeds", [{0: 9.0, 1: 1.0}, {0: 1.0, 1: 99.0}, {0: 1e9, 1: 1.0}])
+@pytest.mark.parametrize("name", ["floats", "runs", "ids"])
+def test_shares_do_not_show_in_the_bits(name: str, speeds: dict[int, float]) -> None:
+    engine: Any = ray_engine()
+    data = {"train": engine.open(random_blocks())}
+    engine.pool.shares.speeds = speeds
+    assert equal(engine.fold(data, QUERIES[name], emit=ignore), reference(random_blocks(), QUERIES[name]))
+    whole = sum(speeds.values())
+    assert engine.pool.shares.now.weights == tuple(speed / whole for speed in speeds.values())
 
 
 def test_workers_are_under_the_limit_too(tmp_path: Path) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,10 +21,12 @@ import shardlearn
 from shardlearn.core.errors import EngineError, ParameterError
 from shardlearn.core.events import ignore
 from shardlearn.core.query import Query
-from shardlearn.engines import ray_cluster, ray_session
+from shardlearn.engines import current, ray_cluster, ray_session
 from shardlearn.engines.pool import PoolEngine
-from shardlearn.engines.ray import Crew, Patience, RayPool
+from shardlearn.engines.ray import Actor, Crew, Patience
+from shardlearn.engines.ray_pool import RayPool
 from shardlearn.engines.room import Room
+from shardlearn.engines.worker import Hello
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +35,10 @@ ROOT = Path(__file__).parents[2]
 def alone() -> Any:
     """What a process found that started a cluster and stopped it. Nothing else has ever started Ray in it."""
     command = [sys.executable, "-W", "error", "-m", "tests.engines.ray_alone"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
+    with tempfile.TemporaryDirectory(prefix="a", dir="/tmp") as short:  # no folders of others
+        env = os.environ | {"TMPDIR": short}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env=env)
+    assert done.returncode == 0, done.stderr
     assert done.stderr == "", "not a word of Ray's"
     assert len(done.stdout.splitlines()) == 1, "not a word of Ray's"
     return json.loads(done.stdout)
@@ -123,6 +133,34 @@ def test_no_free_cpus_is_an_error_in_time() -> None:
     assert "`shardlearn doctor`" in caught.value.fix
 
 
+class Foreign(Actor):
+    """A worker of another release."""
+
+    def __init__(self, threads: int):
+        super().__init__(threads + 1)  # it takes no CPU of Ray's
+
+    def hello(self) -> Hello:
+        hello = super().hello()
+        return replace(hello, versions={**hello.versions, "shardlearn": "0.0.1"})
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_workers_of_other_versions_are_refused() -> None:
+    """At once, not when the time to start is over; and nothing is sent to them."""
+    mixed, began = Crew(crew().ray, 0, Patience(start=60.0), Foreign), monotonic()
+    try:
+        with pytest.raises(EngineError, match="Workers run other versions than this program") as caught:
+            mixed.ready(1, least=1)
+        assert monotonic() - began < 30
+        assert [slot.hello for slot in mixed.slots] == [None]
+    finally:
+        mixed.close()
+    assert caught.value.code == "SL4016"
+    assert caught.value.where == gethostname()
+    assert f"shardlearn 0.0.1, here {shardlearn.__version__}" in caught.value.found
+    assert "Python" in caught.value.found
+
+
 @pytest.mark.usefixtures("ray_cluster")
 def test_work_that_nobody_does_is_an_error_in_time() -> None:
     crowded, room = Crew(crew().ray, 1, Patience(start=1.0)), Room()
@@ -133,6 +171,19 @@ def test_work_that_nobody_does_is_an_error_in_time() -> None:
             engine.fold({"train": engine.open(random_blocks())}, Query(FloatSum()), emit=ignore)
     finally:
         crowded.close()
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_at_least_and_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:local")
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "1-2")
+    monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
+    with shardlearn.engine(memory="100MB") as engine:
+        assert engine.workers == 2, "those that are there"
+        with shardlearn.engine(workers=(1, 3)) as other:
+            assert other.workers == 3
+        with shardlearn.engine(workers=1) as one:
+            assert one.workers == 1
 
 
 @pytest.mark.usefixtures("ray_cluster")
@@ -147,3 +198,24 @@ def test_settings_name_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_session.SESSIONS, "kept", False)
     with shardlearn.engine(memory="100MB") as engine:
         assert (engine.name, engine.workers, engine.memory) == ("ray", 3, 10**8)
+
+
+def test_in_a_worker_of_joblib_one_worker_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would take all CPUs, and the others would wait for none."""
+    asked = []
+
+    class Sessions:
+        def engine(self, wanted: ray_session.Wanted, memory: int | None) -> Any:
+            asked.append(wanted.workers)
+            return PoolEngine("ray", object(), Room())  # type: ignore[arg-type]
+
+        def keep(self) -> None:
+            pass
+
+    monkeypatch.setattr(ray_session, "SESSIONS", Sessions())
+    monkeypatch.setattr("shardlearn.config.inside_joblib_worker", lambda: True)
+    monkeypatch.setenv("SHARDLEARN_ENGINE", "ray:auto")
+    assert "joblib" in current().workers_from
+    monkeypatch.setenv("SHARDLEARN_WORKERS", "3")
+    current()
+    assert asked == [1, 3]

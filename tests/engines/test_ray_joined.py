@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow  # two clusters are started
 
 
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[str]:
-    """A head node with two CPUs, and where it is."""
+def running(folder: Path, **environment: str) -> Iterator[tuple[str, int]]:
+    """A head node with two CPUs: where it is, and the process that looks after its servers."""
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -39,7 +39,7 @@ def running(folder: Path, **environment: str) -> Iterator[str]:
                 assert monotonic() < until, (folder / "log").read_text()
                 assert head.poll() is None, (folder / "log").read_text()
                 sleep(0.1)
-            yield f"127.0.0.1:{port}"
+            yield f"127.0.0.1:{port}", head.pid
         finally:
             head.send_signal(signal.SIGTERM)
             head.wait(30)
@@ -69,7 +69,7 @@ def short(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_cluster_with_a_token(short: Path) -> None:
-    with running(short, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN) as at:
+    with running(short, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN) as (at, _):
         out = joined(at, RAY_AUTH_TOKEN=TOKEN)
         assert out.pop("who").startswith("the free CPUs of the Ray cluster")
         assert out == {"equal": True, "workers": 2}
@@ -78,7 +78,7 @@ def test_a_cluster_with_a_token(short: Path) -> None:
 
 
 def test_a_cluster_without_a_token(short: Path) -> None:
-    with running(short, RAY_AUTH_MODE="disabled") as at:
+    with running(short, RAY_AUTH_MODE="disabled") as (at, _):
         refused = joined(at)["error"]
         assert "lets anybody in who can reach it" in refused
         assert "export RAY_AUTH_MODE=token on every node before `ray start`" in refused

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shardlearn.engines.rounds import (
+    Began,
     Cancel,
     Command,
     Done,
@@ -76,7 +77,7 @@ class World:
                 case GiveUp():
                     self.gave_up = command
         assert self.live == set(self.round.live)
-        assert len(self.live) <= self.round.slots
+        assert len(self.live) <= self.round.slots * self.round.ahead
         for piece in self.round.pieces:
             assert sum(ticket.range == piece for ticket in self.live) <= 2
             assert sum(ticket.range == piece for ticket in self.used) <= self.round.policy.attempts
@@ -85,7 +86,7 @@ class World:
             assert (len(self.taken) == len(self.round.pieces)) != (self.gave_up is not None)
 
 
-FATES = st.sampled_from(["done", "again", "fatal", "lost", "late", "tick"])
+FATES = st.sampled_from(["done", "again", "fatal", "lost", "late", "tick", "begins"])
 
 
 @settings(max_examples=400, deadline=None)
@@ -94,12 +95,13 @@ FATES = st.sampled_from(["done", "again", "fatal", "lost", "late", "tick"])
     slots=st.integers(1, 8),
     attempts=st.integers(1, 4),
     backup=st.sampled_from([None, 1.5, 3.0]),
+    ahead=st.sampled_from([1, 2, 8]),
     script=st.lists(st.tuples(FATES, st.integers(0, 50), st.integers(0, 9)), max_size=80),
 )
 def test_every_round_ends_in_time(
-    pieces: int, slots: int, attempts: int, backup: float | None, script: list[tuple[str, int, int]]
+    pieces: int, slots: int, attempts: int, backup: float | None, ahead: int, script: list[tuple[str, int, int]]
 ) -> None:
-    world = World(round_of(pieces, slots=slots, attempts=attempts, deadline=10.0, backup_after=backup))
+    world = World(round_of(pieces, slots=slots, attempts=attempts, deadline=10.0, backup_after=backup, ahead=ahead))
     for fate, which, elapsed in script:
         world.now += elapsed
         live = sorted(world.live, key=lambda t: (t.range, t.attempt))
@@ -109,9 +111,11 @@ def test_every_round_ends_in_time(
             world.tell(Tick())
         else:
             ticket = live[which % len(live)]
-            if fate != "lost":
+            if fate not in ("lost", "begins"):
                 world.live.discard(ticket)
-            if fate == "done":
+            if fate == "begins":
+                world.tell(Began(ticket))
+            elif fate == "done":
                 world.tell(Done(ticket, ticket.range))
             elif fate == "lost":
                 world.live -= set(live[:2])
@@ -125,7 +129,7 @@ def test_every_round_ends_in_time(
         world.now += 10.0
         world.tell(Tick())
     waves = -(-pieces // slots)
-    assert ended <= waves * attempts * 10.0
+    assert ended <= waves * attempts * 10.0 + (10.0 if ahead > 1 else 0.0)
     assert all(answer == piece for piece, answer in world.taken.items())
     assert world.drops == world.round.dropped
 
@@ -212,6 +216,43 @@ def test_a_straggler_gets_one_backup_and_the_faster_one_counts() -> None:
     assert round_.on(Failed(tickets[3], OSError(), True), 3.3) == []  # the backup may still answer
     assert kinds(round_.on(Done(backup.ticket, 0), 9.5)) == [Take]
     assert round_.over
+
+
+def test_time_runs_from_when_a_worker_takes_it_up() -> None:
+    """What waits for a worker is not slow, and as long as anything waits nobody is idle."""
+    round_ = round_of(3, slots=2, ahead=8, backup_after=3.0, backup_floor=0.0)
+    tickets = [command.ticket for command in round_.start(0.0) if isinstance(command, Submit)]
+    assert len(tickets) == 3
+    for ticket in tickets[:2]:
+        round_.on(Began(ticket), 0.0)
+    assert kinds(round_.on(Done(tickets[0], 0), 1.0)) == [Take]
+    round_.on(Began(Ticket(9, 9, 9, (0, 1), 1)), 1.0)  # of another round
+    assert kinds(round_.on(Done(tickets[1], 0), 10.0)) == [Take]
+    assert round_.on(Tick(), 40.0) == [], "nobody has begun it"
+    assert round_.on(Began(tickets[2]), 40.0) == []
+    assert round_.on(Tick(), 56.0) == []
+    (backup,) = round_.on(Tick(), 57.0)
+    assert isinstance(backup, Submit)
+    assert round_.on(Tick(), 99.0) == []
+
+
+def test_what_waits_for_a_worker_is_not_silent_while_others_are_at_work() -> None:
+    round_ = round_of(3, slots=1, ahead=8, deadline=5.0)
+    tickets = [command.ticket for command in round_.start(0.0) if isinstance(command, Submit)]
+    round_.on(Began(tickets[0]), 1.0)
+    assert round_.on(Tick(), 5.9) == []
+    assert kinds(round_.on(Tick(), 6.0)) == [Cancel, Submit]
+    assert round_.on(Tick(), 10.9) == []
+    assert kinds(round_.on(Tick(), 11.0)) == 3 * [Cancel] + 3 * [Submit], "nobody has been at work for as long"
+
+
+def test_a_large_piece_may_take_long() -> None:
+    round_ = Round(1, 0, 7, [(0, 10), (10, 12), (12, 14)], 3, Policy(backup_after=3.0, backup_floor=0.0))
+    tickets = [command.ticket for command in round_.start(0.0) if isinstance(command, Submit)]
+    round_.on(Done(tickets[1], 0), 1.0)
+    assert round_.on(Done(tickets[2], 0), 1.0)
+    assert round_.on(Tick(), 15.0) == []
+    assert kinds(round_.on(Tick(), 15.1)) == [Submit]
 
 
 def test_the_slower_of_two_attempts_is_cancelled() -> None:

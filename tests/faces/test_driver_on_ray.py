@@ -20,6 +20,7 @@ import pytest
 from tests.faces.driver_on_ray import fitted
 
 import shardlearn
+from shardlearn.engines.ray_folder import sweep
 
 SECONDS = 20.0  # until all of a cluster is gone whose driver was killed, but for:
 AGENTS = {"ray::DashboardA", "ray::RuntimeEnv"}  # Ray's; they wait a minute for the server that is gone
@@ -27,7 +28,7 @@ AGENTS = {"ray::DashboardA", "ray::RuntimeEnv"}  # Ray's; they wait a minute for
 
 @pytest.fixture
 def short() -> Iterator[str]:
-    """Where Ray's sockets have room; a cluster whose driver was killed leaves its folder there."""
+    """Where Ray's sockets have room, and nobody else's clusters are."""
     with tempfile.TemporaryDirectory(prefix="k", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield folder
 
@@ -73,11 +74,15 @@ def went_on(folder: Path, copy: Path, engine: dict[str, Any]) -> Any:
 @pytest.mark.usefixtures("ray_cluster")
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_the_driver_is_killed_in_a_round(tmp_path: Path, short: str, seed: int) -> None:
-    whole = fitted()
+    whole, shared = fitted(), {*os.listdir("/dev/shm")}
     rounds = int(np.random.default_rng(seed).integers(1, whole.report_.rounds))
     started = killed(tmp_path / "c", rounds, short)
     assert len(started) >= 6, "two servers, two agents and two workers"
     assert left(started) == set()
+    assert {*os.listdir("/dev/shm")} <= shared
+    assert [path.name for path in Path(short).iterdir() if path.name.startswith("shardlearn-")]
+    sweep(Path(short))
+    assert os.listdir(short) == [], "the next cluster removes its folder"
     for engine in ({"kind": "threads", "workers": 2}, {"kind": "ray", "address": "local", "workers": 2}):
         model = went_on(tmp_path / "c", tmp_path / str(engine["kind"]), engine)
         assert model.report_.engine == engine["kind"]

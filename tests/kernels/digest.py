@@ -171,6 +171,13 @@ def add_points(hashes: Hashes) -> None:
             found = kernels.Neighbors.none(k, 10)
             kernels.nearest_rows(rows, np.arange(n), points, found)
             hashes.add("nearest_rows", found.square, found.id)
+            for measure in kernels.Measure:
+                for power in (3.0, 2.5):
+                    other = kernels.Neighbors.none(k, 10)
+                    kernels.nearest_by(rows, np.arange(n) + 7, points.values, measure, power, other)
+                    hashes.add("nearest_by", other.square, other.id)
+            hashes.add("join_nearest", kernels.join_nearest(found, other), found.square, found.id)
+            hashes.add("unit_rows", kernels.unit_rows(rows, queries=False), kernels.unit_rows(rows, queries=True))
             hashes.add("nearest", *kernels.nearest(rows, points, squares=True))
             bounded = kernels.nearest_bounds(rows, points)
             hashes.add("nearest_bounds", bounded.label, bounded.upper, bounded.lower)

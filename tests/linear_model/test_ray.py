@@ -9,6 +9,8 @@ import pytest
 from tests.linear_model.test_bits import CASES, NAMES, ROWS, bits, layouts, table
 
 import shardlearn
+from shardlearn.core.errors import InputError
+from shardlearn.engines import parts
 from shardlearn.linear_model import LogisticRegression
 
 
@@ -33,7 +35,10 @@ def test_every_case(name: str) -> None:
             np.testing.assert_array_equal(case.model.predict(case.X), answers)
 
 
-def test_whatever_holds_the_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", [1_000, 1_000_000_000])
+def test_whatever_holds_the_rows(part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in memory goes in parts of about so many bytes."""
+    monkeypatch.setattr(parts, "PART", part)
     data = table("strings")
     frame, model = data.to_pandas(), LogisticRegression(tol=1e-2)
     wanted = shardlearn.fingerprint(model.fit(*(frame[name] for name in (NAMES, "late", "w"))))
@@ -42,3 +47,19 @@ def test_whatever_holds_the_rows(tmp_path: Path) -> None:
             with shardlearn.engine("ray", address="local", workers=workers):
                 assert shardlearn.fingerprint(model.fit(held, "late", "w")) == wanted, name
                 assert model.report_.rows_visited >= ROWS * model.report_.rounds
+
+
+@pytest.mark.parametrize("bad", ["late", "x3"])
+def test_what_is_wrong_with_rows_that_went_in_parts(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words are those of the whole: a label is missing, or an integer is too large."""
+    monkeypatch.setattr(parts, "PART", 1_000)
+    frame = table("strings").to_pandas()
+    frame[bad] = (
+        frame[bad].where(frame.index != ROWS - 5, None) if bad == "late" else 2**53 + np.arange(len(frame)) - 50_000
+    )
+    said = []
+    for engine in ({"kind": "threads", "workers": 2}, {"kind": "ray", "address": "local", "workers": 2}):
+        with shardlearn.engine(**engine), pytest.raises(InputError) as caught:
+            LogisticRegression().fit(frame, "late")
+        said.append(str(caught.value))
+    assert said[0] == said[1]

@@ -11,6 +11,7 @@ import pytest
 from shardlearn.core import events as ev
 from shardlearn.core.solver import Status
 from shardlearn.observe import Recorder, Report, watch
+from shardlearn.observe.picture import Picture
 from shardlearn.observe.words import count, duration, figure, percent, plural, size, size_of
 
 ENGINE = SimpleNamespace(name="threads", workers=2, memory=2_000_000_000)
@@ -171,3 +172,20 @@ def test_waiting_for_memory_is_said() -> None:
     assert Report("Ridge", passes=3, tight=2, phases=waited).bottleneck == few
     assert Report("Ridge", passes=4, tight=2, phases=waited).bottleneck.endswith("or for other workers")
     assert Report("Ridge", passes=4, tight=4, phases={"compute": 2.0, "waiting": 1.0}).bottleneck.endswith("computing")
+
+
+def test_workers_that_join_and_leave_are_counted() -> None:
+    recorder, picture = Recorder("Ridge"), Picture("Ridge", 0.0)
+    for event in (
+        ev.Staffed(9),  # before the fit has begun: it says itself how many there are
+        ev.FitStarted("Ridge", 1000, 3, 0, "ray", 2, None),
+        ev.Staffed(3),
+        ev.Staffed(1),
+        ev.Staffed(2),
+    ):
+        recorder(event)
+        picture.take(event, 0.0)
+    report = recorder.report()
+    assert (report.fewest_workers, report.workers) == (1, 3)
+    assert ("engine", "ray, 1 to 3 workers") in report.lines()
+    assert picture.header() == "Ridge   1,000 rows x 3   ray, 2 workers"

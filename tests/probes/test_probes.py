@@ -153,7 +153,7 @@ class Asks:
 def asked(*queries):
     together = Together(Asks())
     query = together.ask(queries, together.init(queries))
-    return sorted(getattr(query.measure, "joint", query.measure).parts)
+    return sorted(query.measure.each)
 
 
 def test_one_pass_serves_those_that_ask_for_the_same_rows():

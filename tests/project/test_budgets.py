@@ -11,6 +11,7 @@ FILE, BODY, TELL, PARAMETERS = 400, 40, 60, 6
 WIDE = (  # signatures that are what they are
     "src/shardlearn/linear_model/",  # scikit-learn's
     "src/shardlearn/cluster/",
+    "src/shardlearn/neighbors/",
     "src/shardlearn/faces/",
     "src/shardlearn/kernels/",  # native code takes its arrays one by one
 )
@@ -19,6 +20,8 @@ WIDE = (  # signatures that are what they are
 EXCEPTIONS = {
     "src/shardlearn/data/opening.py::open_source": "shardlearn.read: what people say of a table, by keyword",
     "src/shardlearn/core/errors.py::_rebuild": "unpickling hands an error's six fields over, and its class",
+    "src/shardlearn/engines/context.py::engine": "what people say of an engine, by keyword",
+    "src/shardlearn/engines/context.py::set_engine": "the same, for the whole process",
     "src/shardlearn/run.py::run": "the one loop: what to run, on what, with what, and three things a caller may want",
 }
 

@@ -23,6 +23,7 @@ ROOMS = (
     "faces",
     "linear_model",
     "cluster",
+    "neighbors",
 )
 FILES = [*python_files(*(f"src/shardlearn/{room}" for room in ROOMS)), *python_files("src/shardlearn/run.py")]
 

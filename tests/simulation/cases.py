@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from shardlearn.engines.rounds import Round
@@ -23,6 +24,12 @@ def schedules(kind: str, subject: str) -> Sequence[Schedule]:
     match kind:
         case "single":
             return [Schedule(setting, (one,)) for one in singles(everywhere)]
+        case "kept":
+            setting = replace(setting, scatter=True)
+            return [Schedule(setting, (one,)) for one in singles(sites(setting))]
+        case "kept-pair":  # at a piece of the first pass that is merged in parts, and at one of its portions
+            setting = replace(setting, scatter=True)
+            return [Schedule(setting, both) for both in pairs([sites(setting)[at] for at in (2, 4)])]
         case "pair":  # on two workers: with three there would be twice as many
             setting = Setting(subject, workers=2)
             return [Schedule(setting, two) for two in pairs(sites(setting))]
@@ -53,8 +60,9 @@ def crashes(rounds: int) -> list[Crash]:
 def named(name: str) -> Schedule:
     """The schedule of that name."""
     kind, *rest = name.split()
-    if kind == "seed":
-        return drawn(int(rest[0]), sorted(SUBJECTS), sites)
+    if kind in ("seed", "kept-seed"):
+        scatter = kind == "kept-seed"
+        return drawn(int(rest[0]), ["logistic", "squares"] if scatter else sorted(SUBJECTS), sites, scatter)
     return schedules(kind, rest[0])[int(rest[1])]
 
 

@@ -78,6 +78,7 @@ class Setting:
     subject: str
     workers: int = 3
     shared: bool = False  # threads: one place for all; else each worker remembers by itself, and forgets when it dies
+    scatter: bool = False  # all answers that can be cut stay with workers, and go with them
     resident: bool = False  # blocks are views of arrays in memory, which are never cached
     backup_after: float | None = None
     batch: float = 0.0  # seconds in which the driver looks away after something came
@@ -134,7 +135,9 @@ def pairs(sites: Sequence[Site]) -> list[tuple[Fault, Fault]]:
     return apart + [(fault(a, site), fault(b, site, 2)) for a, b, site in same]
 
 
-def drawn(seed: int, subjects: Sequence[str], sites: Callable[[Setting], Sequence[Site]]) -> Schedule:
+def drawn(
+    seed: int, subjects: Sequence[str], sites: Callable[[Setting], Sequence[Site]], scatter: bool = False
+) -> Schedule:
     """A random schedule: faults of up to four pieces, up to four in a row, and up to two deaths of the driver."""
     draw = random.Random(seed)
     setting = Setting(
@@ -146,8 +149,10 @@ def drawn(seed: int, subjects: Sequence[str], sites: Callable[[Setting], Sequenc
         batch=draw.choice((0.0, 0.0, 0.3, 2.0)),
         seed=seed,
     )
+    if scatter:  # rounds of the driver are not those of the fit, by which its deaths are counted
+        setting = replace(setting, shared=False, scatter=True)
     places = sites(setting)
-    return Schedule(setting, _struck(draw, setting, places), _crashes(draw, places[-1].round))
+    return Schedule(setting, _struck(draw, setting, places), () if scatter else _crashes(draw, places[-1].round))
 
 
 def _struck(draw: random.Random, setting: Setting, sites: Sequence[Site]) -> tuple[Fault, ...]:

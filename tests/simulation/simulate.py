@@ -20,7 +20,8 @@ from shardlearn.engines import pool
 from shardlearn.engines.plan import Here
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.rounds import Command, Drop, GiveUp, Piece, Policy, Round, Stimulus, Submit, Take, Ticket
-from shardlearn.engines.spread import Spread
+from shardlearn.engines.spread import LARGE, Spread
+from shardlearn.statistics import parts
 from shardlearn.storage.checkpoints import Checkpoints
 from shardlearn.storage.places import Local
 
@@ -130,7 +131,8 @@ class Run:
     def outcome(self) -> Outcome:
         error, out, crashes = None, None, list(self.schedule.crashes)
         there = mounted(self.disk) if crashes else nullcontext()
-        with patch.object(pool, "Round", self.watch.policy(self.policy)), there:
+        small = patch.multiple(parts, BYTES=16) if self.schedule.setting.scatter else nullcontext()
+        with patch.object(pool, "Round", self.watch.policy(self.policy)), there, small:
             while out is None and error is None:
                 crash = crashes.pop(0) if crashes else None
                 try:
@@ -151,7 +153,7 @@ class Run:
             "simulated",
             self.world,
             policy=Policy(deadline=DEADLINE, backup_after=setting.backup_after),
-            plans=Here() if setting.shared else Spread(),
+            plans=Here() if setting.shared else Spread(large=0 if setting.scatter else LARGE),
             poll=POLL,
             job=0,
             inbox=self.world.new_inbox,
@@ -217,7 +219,9 @@ class Run:
         self.disk.born_again(crash.power, crash.luck)
 
     def _given_up(self, error: EngineError) -> EngineError:
-        """It may give up only where each of four attempts was hit."""
+        """It may give up only where each of four attempts was hit, or what was kept was lost four times."""
+        if error.code == "SL4004" and len(self.world.missed) >= ATTEMPTS:
+            return error
         end = self.watch.gave_up
         if error.code != "SL4001" or end is None or not error.where:
             raise Broken("an error that says nothing") from error

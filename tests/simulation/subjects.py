@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -21,7 +21,7 @@ from shardlearn.core.events import Emit, ignore
 from shardlearn.core.grid import Grid
 from shardlearn.core.query import Query
 from shardlearn.core.rows import Rows, chosen
-from shardlearn.core.statistic import Statistic, is_running
+from shardlearn.core.statistic import Statistic, is_cut, is_running
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.run import run
 from shardlearn.solvers.gram_least_squares import GramLeastSquares
@@ -53,6 +53,20 @@ class Counted:
 
     def bytes(self) -> int:
         return self.measure.bytes() + 24
+
+    @property
+    def parts(self) -> int:
+        """1 where it can't be cut: so it is not asked for a part."""
+        return self.measure.parts if is_cut(self.measure) else 1
+
+    def part(self, answer: Any, i: int, /) -> tuple[Any, Array]:
+        return self.measure.part(answer[0], i), answer[1].copy()  # type: ignore[attr-defined]
+
+    def join(self, results: Sequence[Any], /) -> tuple[Any, Array]:
+        """Each part has counted."""
+        if len({tuple(count) for _, count in results}) > 1:
+            raise Miscounted(str([count for _, count in results]))
+        return self.measure.join([part for part, _ in results]), results[0][1]  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

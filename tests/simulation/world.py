@@ -10,7 +10,7 @@ import pickle
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any
@@ -18,17 +18,15 @@ from typing import Any
 from shardlearn.core.events import ignore
 from shardlearn.engines.pool import Inbox
 from shardlearn.engines.reading import Attempt, Place
-from shardlearn.engines.rounds import Done, Failed, Lost, Piece, Stimulus, Ticket
-from shardlearn.engines.work import StreamTask, Task, worth_another_try
+from shardlearn.engines.rounds import Began, Done, Failed, Lost, Piece, Stimulus, Ticket
+from shardlearn.engines.scatter import Left, parted
+from shardlearn.engines.work import Task, worth_another_try
 
 from .disk import Killed
 from .faults import NOTICE, Crash, Fault, Kind, Schedule
+from .tripping import Died, raising, tripped
 
 TRAVEL, BIRTH, OBITUARY = 0.01, 0.5, 0.2  # seconds: of a message; until a worker is replaced; until a death is known
-
-
-class Died(Exception):  # noqa: N818 - no error: it was told to
-    """The worker is gone, in the middle of something."""
 
 
 @dataclass(slots=True)
@@ -84,57 +82,13 @@ class Worker:
     job: Job | None = None
     cut: float = 0.0  # until when nothing gets through
     gone: bool = False  # dead, or given up and replaced: it gets no more work
+    lost: bool = False  # with all that it kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
     ticket: Ticket
     task: Task
-
-
-@dataclass(slots=True)
-class Tripped:
-    """A statistic, or a rewrite of rows, at one of whose calls something happens."""
-
-    inner: Any
-    names: tuple[str, ...]  # of the methods that count; a rewrite is called itself
-    act: Callable[[], None]
-    left: int = 1  # calls until then
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self.inner, name)
-        return self._counted(real) if name in self.names else real
-
-    def __call__(self, block: Any) -> Any:
-        return self._counted(self.inner)(block)
-
-    def _counted(self, real: Any) -> Any:
-        def call(*args: Any) -> Any:
-            self.left -= 1
-            if self.left == 0:
-                self.act()
-            return real(*args)
-
-        return call
-
-
-def tripped(task: Any, act: Callable[[], None], merging: bool) -> Task:
-    """The task, with something that happens in the middle of its blocks, or at the first merge if there is one."""
-    middle = len(task.blocks) // 2 + 1
-    out: Task = task
-    if not isinstance(task, StreamTask):
-        names, left = (("merge",), 1) if merging else (("of", "add"), middle)
-        out = replace(task, query=replace(task.query, measure=Tripped(task.query.measure, names, act, left)))
-    elif not merging:
-        out = replace(task, rows=Tripped(task.rows, (), act, middle))
-    return out
-
-
-def raising(error: BaseException) -> Callable[[], None]:
-    def act() -> None:
-        raise error
-
-    return act
 
 
 @dataclass(eq=False)
@@ -164,6 +118,8 @@ class World:
         self.queue: deque[Job] = deque()
         self.inbox: VirtualInbox | None = None
         self.common = Place()
+        self.kept: dict[tuple[Ticket, int], tuple[Worker, bytes]] = {}
+        self.missed: set[int] = set()  # rounds of merging in which something that was kept could not be had
         self.staff = [self._born(number, 0.0) for number in range(self.workers)]
 
     def say(self, text: str) -> None:
@@ -240,6 +196,7 @@ class World:
                 self._begin(worker, worker.job)
 
     def _begin(self, worker: Worker, job: Job) -> None:
+        self._arrives(Began(job.ticket))
         fault = self._fault(job.ticket)
         kind = None if fault is None else fault.kind
         if fault is not None and kind in (Kind.CUT, Kind.CUT_TOLD):
@@ -271,7 +228,9 @@ class World:
         elif self.learns:
             task = tripped(task, lambda: self.merging.add((job.ticket.round, job.ticket.range)), merging=True)
         try:
-            answer = task.do(worker.place, Attempt(job.ticket, task.lane, ignore, lambda: False))
+            answer = task.do(worker.place, Attempt(job.ticket, task.lane, ignore, lambda: False, self._fetched))
+            if task.portions:
+                answer = self._kept(worker, job, answer)
         except Died:
             self._fire(fault)
             self._dies(worker, job)
@@ -314,6 +273,20 @@ class World:
                 self._fire(fault)
                 self._dies(worker, job)
 
+    def _kept(self, worker: Worker, job: Job, answer: object) -> Left:
+        """What stays with a worker, and goes with it."""
+        asked: Any = job.task.asked
+        answered, kept = parted(asked, answer, job.task.portions)
+        self.kept |= {(job.ticket, i): (worker, data) for i, data in enumerate(kept)}
+        return Left(answered, tuple((job.ticket, i) for i in range(len(kept))))
+
+    def _fetched(self, name: tuple[Ticket, int]) -> bytes:
+        worker, data = self.kept[name]
+        if worker.lost or worker.cut > self.clock.now:
+            self.missed.add(self.round)
+            raise ConnectionError(f"worker {worker.number} is not there")
+        return data
+
     def _free(self, worker: Worker) -> None:
         worker.job = None
         if not worker.gone:
@@ -326,7 +299,7 @@ class World:
         lost = Lost((job.ticket,), f"worker {worker.number} died")
         self.clock.after(OBITUARY, lambda: self._arrives(lost))
         self._replaced(worker)
-        worker.job = None
+        worker.job, worker.lost = None, True
 
     def _cut(self, worker: Worker, fault: Fault) -> None:
         """Nothing comes through until it is over; then everything does."""
@@ -347,6 +320,7 @@ class World:
         if worker.job is not None:
             self._arrives(Lost((worker.job.ticket,), f"worker {worker.number} is not heard of"))
         self._replaced(worker)
+        worker.lost = True
 
     def _sends(self, worker: Worker, delay: float, deliver: Callable[[], None]) -> None:
         self.clock.after(max(worker.cut - self.clock.now, delay, 0.0) + TRAVEL, deliver)

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 import shardlearn
 from shardlearn.cluster import KMeans
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 from shardlearn.storage import model
 
 draw = np.random.default_rng(0)
@@ -30,6 +31,9 @@ MODELS = {
     "logistic": LogisticRegression(class_weight={"late": 2, "in time": 1.0}).fit(FRAME, WORDS),
     "logistic, words in a frame": LogisticRegression().fit(FRAME, pd.Series(WORDS, dtype=object)),
     "logistic, bool": LogisticRegression(C=np.inf).fit(sp.csr_array(X), Y > 0),
+    "neighbours": NearestNeighbors(n_neighbors=np.int64(3), metric="manhattan").fit(FRAME),
+    "neighbours, sparse": KNeighborsClassifier(p=np.inf).fit(sp.csr_array(np.where(X > 0, X, 0)), WORDS),
+    "neighbours, targets": KNeighborsRegressor(weights="distance").fit(X, np.stack([Y, -Y], axis=1)),
     "logistic, classes": LogisticRegression(tol=1e-6).fit(X, CLASSES),
     "k-means": KMeans(5, random_state=0).fit(FRAME),
     "k-means, array": KMeans(init=X[:8].astype(np.float32)).fit(X.astype(np.float32)),

@@ -75,7 +75,8 @@ class Run:
         Parameter(help='"threads", "serial", "ray:auto", "ray:HOST:PORT" or "ray:local" (default: threads).'),
     ] = None
     workers: Annotated[
-        int | None, Parameter(help="Threads, or Ray's worker processes (default: as many as there are CPUs to use).")
+        str | None,
+        Parameter(help="Threads, or Ray's worker processes, of these also 2-8 (default: as many as there are CPUs)."),
     ] = None
     memory: Annotated[
         str | None, Parameter(help='What a fit may add, as "200MB" or "1GB" (default: half of what is free).')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from .block import Block
 from .events import Emit
@@ -52,6 +52,19 @@ class Blocks(Protocol):
 
     def stamp(self) -> str:
         """Changes when the data changed."""
+        ...
+
+
+@runtime_checkable
+class Held(Blocks, Protocol):
+    """Blocks whose rows lie in this process's memory, and can be sent elsewhere in parts."""
+
+    def held(self) -> int:
+        """Bytes that would be sent."""
+        ...
+
+    def part(self, span: range, /) -> Blocks:
+        """The blocks of a range alone, under their numbers, with no more rows than they have."""
         ...
 
 

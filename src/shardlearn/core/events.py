@@ -68,6 +68,13 @@ class PassStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Staffed(Event):
+    """Workers have joined or left since the last pass; so many are there now."""
+
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class PassPlanned(Event):
     """Bytes that a pass takes at most, by what they are for, and what is left for caches; worked out before reading."""
 
@@ -97,6 +104,7 @@ class PieceRetried(Event):
     attempt: int
     why: str
     rows: tuple[int, int]  # first and last (excluded) of the piece
+    merging: bool = False  # the piece is a range of parts of an answer to all rows, which are merged by workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,7 @@ class Grid:
     def span(self, block: int) -> tuple[int, int]:
         """First and last (excluded) row id of a block."""
         return max(block * self.rows, self.first), min((block + 1) * self.rows, self.stop)
+
+    def part(self, blocks: range) -> Grid:
+        """The rows of some of the blocks, which keep their numbers."""
+        return Grid(self.span(blocks.start)[0], self.span(blocks.stop - 1)[1], self.rows)

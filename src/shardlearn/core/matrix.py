@@ -62,6 +62,14 @@ def slice_rows(X: Matrix, start: int, stop: int) -> Matrix:
     return X[start:stop]
 
 
+def own_rows(X: Matrix, start: int, stop: int) -> Matrix:
+    """Rows `start` to `stop` (excluded), row-major, in arrays that hold nothing else; shares memory where it can."""
+    if not isinstance(X, Csr):
+        return np.ascontiguousarray(X[start:stop])
+    inside = slice(X.indptr[start], X.indptr[stop])
+    return Csr(X.data[inside], X.indices[inside], X.indptr[start : stop + 1] - X.indptr[start], X.n_columns)
+
+
 def take_rows(X: Matrix, where: Ints) -> Matrix:
     """The rows at the given positions, copied, in that order."""
     if not isinstance(X, Csr):

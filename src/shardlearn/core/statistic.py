@@ -36,14 +36,25 @@ class Running(Statistic[A], Protocol[A]):
     def add(self, into: A, block: Block, /) -> A: ...
 
 
-class Spread(Statistic[A], Protocol[A, R_co]):
-    """Answers too large for one place: `merge(part(a, i), part(b, i)) == part(merge(a, b), i)`, bit for bit."""
+class Cut(Statistic[A], Protocol[A, R_co]):
+    """Answers too large for one place: `merge(part(a, i), part(b, i)) == part(merge(a, b), i)`, bit for bit.
 
-    parts: int  # set by the question, never by the workers
+    `join` of all parts of an answer is the answer, bit for bit; of a Spread statistic it takes what was finished.
+    """
 
-    def part(self, answer: A, i: int, /) -> A: ...
-    def finish(self, i: int, merged: A, /) -> object: ...  # runs where part i was merged
+    @property
+    def parts(self) -> int:
+        """At least 1; set by the question, never by the workers."""
+        ...
+
+    def part(self, answer: A, i: int, /) -> A: ...  # may share the answer's memory
     def join(self, results: Sequence[object], /) -> R_co: ...
+
+
+class Spread(Cut[A, R_co], Protocol[A, R_co]):
+    """Parts that are finished before they are joined, so that what is large need not come together."""
+
+    def finish(self, i: int, merged: A, /) -> object: ...  # runs where part i was merged
 
 
 def gathers(statistic: Statistic[A]) -> bool:
@@ -56,6 +67,11 @@ def is_running(statistic: Statistic[A]) -> TypeGuard[Running[A]]:
     return callable(getattr(statistic, "add", None))
 
 
-def is_spread(statistic: Statistic[A]) -> TypeGuard[Spread[A, object]]:
+def is_cut(statistic: Statistic[A]) -> TypeGuard[Cut[A, object]]:
     """Whether the statistic's answers can be cut into parts."""
     return callable(getattr(statistic, "part", None))
+
+
+def is_spread(statistic: Statistic[A]) -> TypeGuard[Spread[A, object]]:
+    """Whether the parts of its answers are finished one by one."""
+    return callable(getattr(statistic, "finish", None))

@@ -43,11 +43,12 @@ class File:
     inode: int  # 0 where the file system has none
     root: str = ""  # URI of the file system; empty: local
     name: str = ""  # the path as it was given, where `path` is another one
+    disk: str = ""  # the machine, as it was started, and the device there: inodes of two are not comparable
 
     def __reduce__(self) -> tuple[type[File], tuple[object, ...]]:
         """A worker may stand in another folder."""
         path = self.path if self.root else os.path.abspath(self.path)
-        return File, (path, self.size, self.mtime_ns, self.inode, self.root, self.given)
+        return File, (path, self.size, self.mtime_ns, self.inode, self.root, self.given, self.disk)
 
     @property
     def given(self) -> str:
@@ -64,14 +65,20 @@ class File:
         return f"{self.shown if self.root else os.path.abspath(self.path)} {self.size} {self.mtime_ns}"
 
     def must_be_same(self) -> None:
-        """Refuse a file that is another one than when the source was opened."""
+        """Refuse a file that is another one than when the source was opened.
+
+        Size and time are the same on all nodes that see it; inodes are what a mount makes of them.
+        """
         try:
             now = stat(self.path, self.root)
         except InputError:
             raise refusals.changed(self.shown, "the file is gone") from None
-        if (now.size, now.mtime_ns, now.inode) != (self.size, self.mtime_ns, self.inode):
-            what = "another size" if now.size != self.size else "written again since"
-            raise refusals.changed(self.shown, what)
+        if now.size != self.size:
+            raise refusals.changed(self.shown, "another size")
+        if now.mtime_ns != self.mtime_ns:
+            raise refusals.changed(self.shown, "written again since")
+        if now.disk == self.disk and now.inode != self.inode:
+            raise refusals.changed(self.shown, "another file of the same size and time is in its place")
 
 
 @lru_cache(maxsize=16)
@@ -115,9 +122,20 @@ def stat(path: str, root: str = "") -> File:
                 raise FileNotFoundError(2, "No such file")
             return File(path, int(info.size), int(info.mtime_ns or 0), 0, root)
         facts = os.stat(path)
-        return File(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        disk = f"{_started()} {facts.st_dev}"
+        return File(path, facts.st_size, facts.st_mtime_ns, facts.st_ino, disk=disk)
     except OSError as error:
         raise refusals.unreadable(path, why(error), "check the path and its permissions") from None
+
+
+@lru_cache(maxsize=1)
+def _started() -> str:
+    """A name of this machine that lasts until it is started again; empty where it has none."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def is_path(data: object) -> bool:

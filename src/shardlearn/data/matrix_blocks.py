@@ -11,7 +11,7 @@ from shardlearn.core.block import Block, Dropped
 from shardlearn.core.engine import Footprint
 from shardlearn.core.events import Emit
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, slice_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, nbytes, own_rows, slice_rows
 
 from .arrays import MatrixSource, packed
 
@@ -38,6 +38,20 @@ class MatrixBlocks:
         weight = None if self.weight is None else self.weight[rows]
         block = Block(X, y, weight, start)
         return without_missing(block) if self.drop else block
+
+    def held(self) -> int:
+        return nbytes(self.source.X) + sum(column.nbytes for column in (self.y, self.weight) if column is not None)
+
+    def part(self, span: range, /) -> MatrixBlocks:
+        grid = self.grid.part(span)
+        rows = slice(grid.first - self.grid.first, grid.stop - self.grid.first)
+        return replace(
+            self,
+            source=replace(self.source, X=own_rows(self.source.X, rows.start, rows.stop)),
+            y=None if self.y is None else self.y[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            grid=grid,
+        )
 
     def cuts(self) -> Sequence[int]:
         return self.grid.blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,7 @@ from .said import Said
 from .schema import Column
 from .source import Source
 from .strips import Lean, Strips
+from .tables import TableSource
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,23 @@ class TableBlocks:
             yield from filling.take(batch, emit)
         if filling is None or filling.number != last + 1:
             raise refusals.changed(self.source.label, "fewer rows than before")
+
+    def held(self) -> int:
+        beside = sum(column.nbytes for column in (self.y, self.weight) if column is not None)
+        return self.source.held(self.roles.read) + beside if isinstance(self.source, TableSource) else 0
+
+    def part(self, span: range, /) -> TableBlocks:
+        if not isinstance(self.source, TableSource):
+            return self
+        grid = self.grid.part(span)
+        rows = slice(grid.first - self.grid.first, grid.stop - self.grid.first)
+        return replace(
+            self,
+            source=self.source.part(rows.start, rows.stop, self.roles.read),
+            y=None if self.y is None else self.y[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            grid=grid,
+        )
 
     @property
     def from_batches(self) -> tuple[str, ...]:

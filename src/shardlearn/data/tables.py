@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,17 @@ class TableSource(Source):
     def read(self, start: int, stop: int, columns: Sequence[str] | None = None, /) -> Iterator[Any]:
         table = self.table if columns is None else self.table.select(list(columns))
         yield from table.slice(start, stop - start).to_batches()
+
+    def held(self, columns: Sequence[str]) -> int:
+        """Bytes of some of the columns."""
+        return int(self.table.select(list(columns)).nbytes)
+
+    def part(self, start: int, stop: int, columns: Sequence[str]) -> TableSource:
+        """Some rows and columns of it, in memory that holds nothing else."""
+        rows, sink = self.table.select(list(columns)).slice(start, stop - start), pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, rows.schema) as stream:
+            stream.write_table(rows)
+        return replace(self, table=pa.ipc.open_stream(sink.getvalue()).read_all())
 
     def reader_bytes(self, columns: Sequence[str], rows: int, /) -> int:
         return 0

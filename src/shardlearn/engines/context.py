@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from shardlearn import config
+from shardlearn.config import Workers
 from shardlearn.core.engine import Engine
 from shardlearn.core.errors import ParameterError
 
@@ -31,11 +32,12 @@ class Wish:
     """What one place asks for; None: nothing. Each with who asked, in words."""
 
     kind: str | None = None
-    workers: int | None = None
+    workers: Workers | None = None
     memory: int | None = None
     address: str | None = None  # of a Ray cluster; the next two are of Ray's engine too
     threads: int | None = None  # of each worker
     insecure: bool = False
+    isolate: bool = False
     kind_from: str = ""
     workers_from: str = ""
     memory_from: str = ""
@@ -46,8 +48,10 @@ class Wish:
         if self.kind is not None:
             # What came with another engine's name doesn't count for this one.
             out = replace(out, kind=self.kind, kind_from=self.kind_from)
-            if self.kind != other.kind:
-                out = replace(out, workers=None, workers_from="", address=None, threads=None, insecure=False)
+            if other.kind not in (None, self.kind):
+                out = replace(
+                    out, workers=None, workers_from="", address=None, threads=None, insecure=False, isolate=False
+                )
         if self.workers is not None:
             out = replace(out, workers=self.workers, workers_from=self.workers_from)
         if self.memory is not None:
@@ -57,6 +61,7 @@ class Wish:
             address=self.address or out.address,
             threads=self.threads or out.threads,
             insecure=self.insecure or out.insecure,
+            isolate=self.isolate or out.isolate,
         )
 
 
@@ -71,11 +76,12 @@ _process = Wish()
 def engine(
     kind: str | None = None,
     *,
-    workers: int | None = None,
+    workers: Workers | str | None = None,
     memory: int | str | None = None,
     address: str | None = None,
     threads_per_worker: int | None = None,
     allow_insecure: bool = False,
+    isolate: bool = False,
 ) -> Iterator[Engine]:
     """Use this engine for all fits, predictions and scores inside the `with` block.
 
@@ -84,9 +90,10 @@ def engine(
     kind : {"threads", "serial", "ray"}, default=None
         Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None leaves it as it is
         outside.
-    workers : int, default=None
-        Number of threads, or of Ray's worker processes: by default as many as there are CPUs. The model does not depend
-        on it.
+    workers : int or (int, int), default=None
+        Number of threads, or of Ray's worker processes: by default as many as there are CPUs. With Ray also the fewest
+        and the most, as (2, 8) or "2-8": a fit begins with the fewest, and others join and leave while it runs. The
+        model does not depend on it.
     memory : int or str, default=None
         Bytes that a fit may add, as a number or as "200MB", "1GB", "1GiB"; with Ray, to each worker and to this
         process. The model does not depend on it.
@@ -97,6 +104,9 @@ def engine(
         Threads, and CPUs, of each of Ray's workers; None is 1.
     allow_insecure : bool, default=False
         Join a Ray cluster that asks for no token: whoever reaches it can run programs on it.
+    isolate : bool, default=False
+        Start the private cluster of `address="local"` in a network namespace of its own, where nobody else reaches it.
+        Needs root or CAP_SYS_ADMIN; workers reach no network then, and read local files only.
 
     Yields
     ------
@@ -104,7 +114,7 @@ def engine(
         The engine, with `name`, `workers` and `memory`.
     """
     wish = asked(kind, workers, memory, "with shardlearn.engine(...)")
-    wish = of_ray(wish, address, threads_per_worker, allow_insecure).over(_HERE.get())
+    wish = of_ray(wish, address, threads_per_worker, allow_insecure, isolate).over(_HERE.get())
     token = _HERE.set(wish)
     try:
         with _held(wish):
@@ -116,11 +126,12 @@ def engine(
 def set_engine(
     kind: str | None = None,
     *,
-    workers: int | None = None,
+    workers: Workers | str | None = None,
     memory: int | str | None = None,
     address: str | None = None,
     threads_per_worker: int | None = None,
     allow_insecure: bool = False,
+    isolate: bool = False,
 ) -> None:
     """Use this engine in the whole process, wherever no `with shardlearn.engine(...)` says otherwise.
 
@@ -129,8 +140,8 @@ def set_engine(
     kind : {"threads", "serial", "ray"}, default=None
         Who computes; "threads:4" is short for `workers=4`, "ray:auto" for `address="auto"`. None goes back to settings
         and default.
-    workers : int, default=None
-        Number of threads, or of Ray's worker processes; None goes back to settings and default.
+    workers : int or (int, int), default=None
+        Number of threads, or of Ray's worker processes, as for `engine`; None goes back to settings and default.
     memory : int or str, default=None
         Bytes that a fit may add; None goes back to settings and default.
     address : {"auto", "local"} or str, default=None
@@ -140,11 +151,13 @@ def set_engine(
         Threads of each of Ray's workers.
     allow_insecure : bool, default=False
         Join a Ray cluster that asks for no token.
+    isolate : bool, default=False
+        Start the private cluster in a network namespace of its own.
     """
     global _process
     before = _process
     wish = asked(kind, workers, memory, "shardlearn.set_engine(...)")
-    _process = of_ray(wish, address, threads_per_worker, allow_insecure)
+    _process = of_ray(wish, address, threads_per_worker, allow_insecure, isolate)
     if _process != before:
         _released()
 
@@ -155,6 +168,8 @@ def current() -> PoolEngine | SerialEngine:
     kind = wish.kind or "threads"
     if kind == "ray":
         return _on_ray(wish)
+    if isinstance(wish.workers, tuple):
+        raise _only_on_ray(kind, wish)
     if kind == "serial":
         workers, workers_from = 1, wish.kind_from
     elif wish.workers is not None:
@@ -172,7 +187,7 @@ def current() -> PoolEngine | SerialEngine:
     return found
 
 
-def asked(kind: str | None, workers: int | str | None, memory: int | str | None, origin: str) -> Wish:
+def asked(kind: str | None, workers: Workers | str | None, memory: int | str | None, origin: str) -> Wish:
     """What somebody asks for, checked."""
     address = None
     if kind is not None:
@@ -185,7 +200,7 @@ def asked(kind: str | None, workers: int | str | None, memory: int | str | None,
             workers = rest
     return Wish(
         kind,
-        None if workers is None else config.count(workers, "workers", origin),
+        None if workers is None else config.workers(workers, origin),
         None if memory is None else config.nbytes(memory, "memory", origin),
         address=address,
         kind_from=origin,
@@ -194,11 +209,11 @@ def asked(kind: str | None, workers: int | str | None, memory: int | str | None,
     )
 
 
-def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool) -> Wish:
+def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool, isolate: bool = False) -> Wish:
     """The wish with what is said of a Ray cluster."""
-    if wish.kind not in (None, "ray") and (address is not None or threads is not None or insecure):
+    if wish.kind not in (None, "ray") and (address is not None or threads is not None or insecure or isolate):
         raise ParameterError(
-            "address, threads_per_worker and allow_insecure are for the engine 'ray'.",
+            "address, threads_per_worker, allow_insecure and isolate are for the engine 'ray'.",
             code="SL1004",
             where=wish.kind_from,
             found=f"the engine {wish.kind!r}",
@@ -206,7 +221,15 @@ def of_ray(wish: Wish, address: str | None, threads: int | None, insecure: bool)
         )
     if threads is not None:
         threads = config.count(threads, "threads_per_worker", wish.kind_from)
-    return replace(wish, address=address or wish.address, threads=threads, insecure=insecure)
+    if isolate and (address or wish.address) != "local":
+        raise ParameterError(
+            "Only a private cluster can be isolated.",
+            code="SL1004",
+            where=wish.kind_from,
+            found=f"isolate=True with {address or wish.address or 'no address'}",
+            fix='engine("ray", address="local", isolate=True)',
+        )
+    return replace(wish, address=address or wish.address, threads=threads, insecure=insecure, isolate=isolate)
 
 
 def _held(wish: Wish) -> AbstractContextManager[Any]:
@@ -223,7 +246,9 @@ def _released() -> None:
 
 def _on_ray(wish: Wish) -> PoolEngine:
     ray = _ray()
-    wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure)
+    if wish.workers is None and config.inside_joblib_worker():  # each of them would wait for all CPUs
+        wish = replace(wish, workers=1, workers_from="one, inside a worker process of joblib or multiprocessing")
+    wanted = ray.Wanted(wish.address or "auto", wish.workers, wish.threads or 1, wish.insecure, wish.isolate)
     found: PoolEngine = ray.SESSIONS.engine(wanted, wish.memory)
     if _HERE.get().kind != "ray":
         ray.SESSIONS.keep()
@@ -275,6 +300,17 @@ def _free(_second: int) -> tuple[int, str]:
 @lru_cache(maxsize=1)
 def _cpus(_second: int) -> tuple[int, str]:
     return cpus()
+
+
+def _only_on_ray(kind: str, wish: Wish) -> ParameterError:
+    return ParameterError(
+        "Only on Ray do workers join and leave while a fit runs.",
+        code="SL1002",
+        where=wish.workers_from,
+        found=f"workers={wish.workers}, and the engine {kind!r}",
+        needed="one number",
+        fix='engine("ray", workers=(2, 8))',
+    )
 
 
 def _no_such(kind: str, origin: str) -> ParameterError:

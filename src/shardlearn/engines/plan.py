@@ -54,6 +54,9 @@ class Plan:
     workers: int
     account: Account
     window: int | None = None
+    portions: tuple[Piece, ...] = ()  # ranges of parts, by which answers stay with workers; none: they don't
+    ahead: int = 1  # pieces that a worker is given: one to do, the others wait
+    ends: tuple[int, ...] = ()  # of shares, each of which is read on from piece to piece
 
     @property
     def need(self) -> int:
@@ -77,6 +80,9 @@ class Demand:
     beside: int = 0  # bytes that who asks holds meanwhile
     gathers: bool = False  # all answers of the pass together take no more than one may
     walks: bool = False  # each piece is walked with one answer, and pieces are merged as they come
+    parts: int = 1  # into which an answer can be cut
+    kind: type | None = None  # of question: those of one kind take about as long
+    until: int | None = None  # where a reader may read on for the next piece; None: at the end of this one
 
 
 Passes: TypeAlias = Iterable[tuple[Demand, Sequence[range] | None]]  # some walk along runs of blocks
@@ -244,6 +250,8 @@ def _folds(demand: Demand) -> Iterator[Plan]:
         for workers in range(most, 0, -1):
             yield _own_readers(demand, workers, aligned_pieces(demand.span, demand.cuts, 1))
         return
+    if demand.until is not None and most == 1:
+        yield _read_on(demand, demand.span, demand.until)
     ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
     if ranges >= 2 * most:
         yield _own_readers(demand, most, aligned_pieces(demand.span, demand.cuts, even))
@@ -264,6 +272,8 @@ def _runs(demand: Demand, runs: Sequence[range]) -> Iterator[Plan]:
         for workers in range(most, 0, -1):
             yield _resident_runs(demand, runs, workers, aligned_pieces(every, every, 1))
         return
+    if demand.until is not None and most == 1:
+        yield _read_on(demand, range(len(runs)), demand.until)
     for readers in range(most, 0, -1):
         for size in (size for size in (MOST_IN_A_CHUNK, 4, 2, 1) if size <= even and size * longest <= MOST_IN_A_CHUNK):
             yield _run_plan(demand, runs, most, size, readers)
@@ -304,6 +314,14 @@ def _own_readers(demand: Demand, workers: int, pieces: tuple[Piece, ...]) -> Pla
     # The block before is let go only when the next one is there.
     account = Account(None, workers * demand.foot.reader, _in_flight(demand, 2 * workers), answers)
     return Plan(pieces, {}, workers, workers, account)
+
+
+def _read_on(demand: Demand, span: range, until: int) -> Plan:
+    """One piece, of blocks or of runs, after which its reader stays open: the next one begins where it stands."""
+    piece = span.start, span.stop
+    answers = answer_bytes(demand, answers_held(span, 1, [piece]), 1)
+    account = Account(None, demand.foot.reader, _in_flight(demand, 2), answers)
+    return Plan((piece,), {piece: Lane(0, until, hold=True)}, 1, 1, account)
 
 
 def _shared(demand: Demand, readers: int, workers: int, size: int) -> Plan:

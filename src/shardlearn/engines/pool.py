@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice, pairwise
 from queue import Empty, SimpleQueue
-from time import monotonic, perf_counter
-from typing import Any, Generic, Protocol, TypeVar
+from time import monotonic
+from typing import Any, Protocol, TypeVar
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Blocks, Footprint, Sharded
@@ -22,19 +22,37 @@ from shardlearn.core.events import (
     PassFinished,
     PassStarted,
     PieceRetried,
+    Staffed,
     Timed,
 )
 from shardlearn.core.query import Query, Transform
-from shardlearn.core.statistic import gathers
+from shardlearn.core.statistic import gathers, is_cut
 from shardlearn.core.tree import Node, Tree, aligned
 
 from .plan import Demand, Here, Plan, Plans, span_of
-from .reading import Attempt, Lane, Place, Stop, Stopped
+from .reading import Attempt, Fetch, Place, Stop, Stopped
 from .room import Room
-from .rounds import Cancel, Command, Drop, GiveUp, Passed, Piece, Policy, Round, Stimulus, Submit, Take, Tick, Ticket
+from .rounds import (
+    Cancel,
+    Command,
+    Done,
+    Drop,
+    Failed,
+    GiveUp,
+    Passed,
+    Piece,
+    Policy,
+    Round,
+    Stimulus,
+    Submit,
+    Take,
+    Tick,
+    Ticket,
+)
+from .scatter import Gathering, MergeTask, Merging, Scattering
 from .serial import finished
-from .visit import concluded, nothing, quiet, rewritten_bytes, run_spans, walks
-from .work import FoldTask, RunTask, StreamTask, Task
+from .visit import rewritten_bytes, run_spans, walks
+from .work import FoldTask, RunTask, StreamTask, Task, rows_of
 
 A = TypeVar("A")
 _KEYS, _JOBS = count(), count()  # of handles and engines: two engines may share a pool, and what it keeps
@@ -73,7 +91,11 @@ class Pool(Protocol):
         ...
 
     def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
-        """Have a worker do the task, and put Done, Failed or Lost into the inbox; its events too."""
+        """Have a worker do the task, and put Done, Failed or Lost into the inbox; its events too.
+
+        Where the task has portions, the worker keeps its answer, `parted` by them, and Done has what is Left of it;
+        only an engine whose plans say so asks for that.
+        """
         ...
 
     def cancel(self, ticket: Ticket, /) -> None:
@@ -122,7 +144,8 @@ class Drive:
                 if self.stop():
                     raise Stopped
                 for stimulus in (*self.inbox.arrived(self.poll), Tick()):
-                    self._away.discard(getattr(stimulus, "ticket", None))
+                    if isinstance(stimulus, Done | Failed):
+                        self._away.discard(stimulus.ticket)
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))
                 self._tell()
         except BaseException:
@@ -138,8 +161,9 @@ class Drive:
             match command:
                 case Submit(ticket, why):
                     if ticket.attempt > 1:
-                        rows = _rows(self.task(ticket.range))
-                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why, rows))
+                        task = self.task(ticket.range)
+                        merging = isinstance(task, MergeTask)
+                        self.emit(PieceRetried(*ticket.range, ticket.attempt, why, rows_of(task), merging))
                     self._away.add(ticket)
                     self.pool.start(ticket, self.task(ticket.range), self.inbox)
                 case Cancel(ticket):
@@ -155,12 +179,15 @@ class Drive:
 
     def _gave_up(self, piece: Piece, why: str) -> EngineError:
         task, policy = self.task(piece), self.round.policy
-        blocks, (first, stop) = task.blocks, _rows(task)
+        blocks, (first, stop) = task.blocks, rows_of(task)
         lies = task.data.blocks.place(first, stop) or f"rows {first:,} to {stop - 1:,}"
+        where = f"{lies} (blocks {blocks.start} to {blocks.stop - 1})"
+        if isinstance(task, MergeTask):
+            where = f"parts {piece[0]} to {piece[1] - 1} of an answer, as they were merged"
         return EngineError(
             f"A piece of work failed in each of {policy.attempts} attempts.",
             code="SL4001",
-            where=f"{lies} (blocks {blocks.start} to {blocks.stop - 1})",
+            where=where,
             found=why,
             needed=f"one attempt that answers within {policy.deadline:g} s",
             fix="see what the attempts say; the same call goes on where the data are readable again",
@@ -169,32 +196,6 @@ class Drive:
     def _tell(self) -> None:
         while self.inbox.events:
             self.emit(self.inbox.events.popleft())
-
-
-@dataclass(slots=True)
-class Gathering(Generic[A]):
-    """Answers of pieces, in any order, become one: by the tree, or as they come where the order can't show."""
-
-    query: Query[A]
-    tree: Tree[A]
-    seconds: float = 0.0
-    _into: A | None = None
-
-    @quiet
-    def add(self, answer: Any) -> None:
-        began = perf_counter()
-        if not walks(self.query):
-            self.tree.add(answer)
-        elif answer is not None:
-            self._into = answer if self._into is None else self.query.measure.merge(self._into, answer)
-        self.seconds += perf_counter() - began
-
-    def root(self) -> A | None:
-        return self._into if walks(self.query) else self.tree.root()
-
-    def part(self) -> object:
-        """What a task answers whose piece this was."""
-        return self._into if walks(self.query) else self.tree.nodes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ class PoolEngine:
     to_tell: list[str] = field(default_factory=list)  # plain sentences for people, once
     job: int = field(default_factory=lambda: next(_JOBS))
     inbox: Callable[[], Inbox] = Inbox  # a new one for each round
+    _staff: int | None = None  # workers, as was told last
     _opened: dict[int, Opened] = field(default_factory=dict)
     _rounds: Iterator[int] = field(default_factory=count)
 
@@ -255,14 +257,14 @@ class PoolEngine:
         emit(PassStarted(len(at.grid.blocks), at.grid.count, query.data))
         task = FoldTask(at, query, _ends(span_of(query.rows, at.grid)))
         if query.runs is not None:
-            root = self._by_runs(RunTask(at, query, (0, query.runs)), Call(emit)).root()
+            gathered = self._by_runs(RunTask(at, query, (0, query.runs)), Call(emit))
         else:
-            root = self._by_blocks(task, Call(emit)).root()
-        answer = concluded(query.measure, nothing(at, query) if root is None else root)
+            gathered = self._by_blocks(task, Call(emit))
+        answer: A = gathered.concluded(at)
         emit(PassFinished(query.data))
         return answer
 
-    def answer(self, task: Task, emit: Emit, stop: Stop) -> object:
+    def answer(self, task: Task, emit: Emit, stop: Stop, fetch: Fetch = lambda held: held) -> object:
         """What `task.do` answers, done by all of this engine's workers: so it is that an engine serves another one."""
         at, call = task.data, Call(emit, stop, whole=False)
         if at.key not in self._opened:
@@ -274,8 +276,11 @@ class PoolEngine:
                 return self._by_runs(task, call).part()
             case StreamTask():
                 return list(self._streamed(task, call))
+            case MergeTask():
+                with self.room.reserve(lambda _: task):
+                    return task.do(Place(self.room), Attempt(task, None, emit, stop, fetch))
             case _:
-                return task.do(Place(self.room), Attempt(task, None, emit, stop))
+                return task.do(Place(self.room), Attempt(task, None, emit, stop, fetch))
 
     def must_fit(self, data: Sharded, queries: Iterable[Query[Any]], /) -> None:
         """Refuse queries for which the memory limit is too small."""
@@ -316,27 +321,36 @@ class PoolEngine:
 
     def _by_blocks(self, task: FoldTask, call: Call) -> Gathering[Any]:
         at, query, span = task.data, task.query, task.blocks
-        demand = self._asked(at, span, query)
+        demand = replace(self._asked(at, span, query), until=task.until)
         gathering = Gathering(query, Tree(query.measure.merge, span.start, span.stop, call.whole))
         with self.room.reserve(lambda free: self.plans.fold(demand, free)) as plan:
-            drive = self._drive(plan, lambda piece: FoldTask(at, query, piece, plan.lanes.get(piece)), call)
-            return self._gathered(drive, gathering)
+
+            def part(piece: Piece) -> FoldTask:
+                return FoldTask(at, query, piece, plan.lanes.get(piece), plan.portions, plan.ends)
+
+            if plan.portions:
+                return self._scattered(at, plan, part, Merging(query, span.start, span.stop), call)
+            return self._gathered(self._drive(plan, part, call), gathering)
 
     def _by_runs(self, task: RunTask, call: Call) -> Gathering[Any]:
         at, query, (first, stop) = task.data, task.query, task.piece
         spans = run_spans(at.grid, query.runs or 0, first, stop)
-        demand = self._asked(at, task.blocks, query)
+        demand = replace(self._asked(at, task.blocks, query), until=task.until)
         gathering = Gathering(query, Tree(query.measure.merge, first, stop, call.whole))
 
-        def part(piece: Piece, lane: Lane | None = None) -> RunTask:
-            """Plans count runs from 0 on."""
-            return RunTask(at, query, (first + piece[0], first + piece[1]), lane)
-
         with self.room.reserve(lambda free: self.plans.runs(demand, spans, free)) as plan:
+
+            def part(piece: Piece) -> RunTask:
+                """Plans count runs from 0 on."""
+                lane, runs = plan.lanes.get(piece), (first + piece[0], first + piece[1])
+                return RunTask(at, query, runs, lane, plan.portions, plan.ends)
+
             edges = [first, *(edge for piece in sorted(plan.pieces) for edge in part(piece).piece), stop]
-            empty = islice(pairwise(edges), 0, None, 2)
-            gathering.add([Node(*node, None) for gap in empty for node in aligned(*gap)])
-            return self._gathered(self._drive(plan, lambda piece: part(piece, plan.lanes.get(piece)), call), gathering)
+            gaps = tuple(islice(pairwise(edges), 0, None, 2))
+            if plan.portions:
+                return self._scattered(at, plan, part, Merging(query, first, stop, gaps), call)
+            gathering.add([Node(*node, None) for gap in gaps for node in aligned(*gap)])
+            return self._gathered(self._drive(plan, part, call), gathering)
 
     def _gathered(self, drive: Drive, gathering: Gathering[A]) -> Gathering[A]:
         for piece, answer in drive.answers():
@@ -346,24 +360,39 @@ class PoolEngine:
         drive.emit(Timed("merge", gathering.seconds))
         return gathering
 
+    def _scattered(
+        self, at: Sharded, plan: Plan, task: Callable[[Piece], Task], what: Merging, call: Call
+    ) -> Gathering[Any]:
+        """Answers stay with the workers, who merge them, each a portion of the parts."""
+
+        def answers(plan: Plan, task: Callable[[Piece], Task]) -> Iterator[tuple[Piece, Any]]:
+            return self._round(plan, task, call).answers()
+
+        self._begun(plan, call)
+        return Scattering(at, plan, task, what, answers, call.emit).gathered(self.policy.attempts)
+
     def _asked(self, at: Sharded, span: range, query: Query[A]) -> Demand:
         opened, measure = self._opened[at.key], query.measure
-        answer = measure.bytes()
-        return Demand(
-            span, opened.cuts, opened.foot, self.workers, answer, query.beside, gathers(measure), walks(query)
-        )
+        answer, walk, kind = measure.bytes(), walks(query), type(measure)
+        foot, beside, rows = opened.foot, query.beside, gathers(measure)
+        parts = measure.parts if is_cut(measure) and not rows else 1
+        return Demand(span, opened.cuts, foot, self.workers, answer, beside, rows, walk, parts, kind)
 
     def _drive(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
+        self._begun(plan, call)
+        return self._round(plan, task, call)
+
+    def _begun(self, plan: Plan, call: Call) -> None:
+        if self._staff not in (None, self.workers):
+            call.emit(Staffed(self.workers))
+        self._staff = self.workers
         call.emit(plan.told())
+
+    def _round(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
         number = next(self._rounds)
-        round_ = Round(self.job, self.pool.epoch, number, plan.pieces, plan.workers, self.policy, plan.window)
+        epoch, policy = self.pool.epoch, self.policy
+        round_ = Round(self.job, epoch, number, plan.pieces, plan.workers, policy, plan.window, plan.ahead)
         return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
-
-
-def _rows(task: Task) -> tuple[int, int]:
-    """First and last (excluded) row of a task."""
-    grid, blocks = task.data.grid, task.blocks
-    return grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
 
 
 def _ends(span: range) -> Piece:

@@ -1,31 +1,33 @@
-"""A pool of Ray actors: Ray places them, we decide what each does, and what to do when one is lost."""
+"""A crew of Ray actors: Ray places them, we decide what each does, and what to do when one is lost."""
 
 from __future__ import annotations
 
 import os
 import pickle
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from time import monotonic
 from typing import Any
 
 from shardlearn.core.errors import EngineError
-from shardlearn.core.events import Sent
+from shardlearn.core.events import Sent, Timed
 
-from .pool import Inbox
-from .room import Room
-from .rounds import Failed, Lost, Ticket
-from .shipping import Parcel, Shipper
-from .work import Task
+from .ray_job import Job
+from .rounds import Began, Failed, Lost, Ticket
+from .shipping import Shipper
 from .worker import Hello, Worker, versions
 
 POLL = 0.2  # seconds between looks at who is overdue
 GROUPS = {"tell": 1, "stay": 1}  # calls that an actor answers while it is at work
+READING = ("read", "decode", "pack")  # phases of a piece whose rows were not at hand
+JUST = 0.2  # seconds for which what waits for a worker is left to it
 AGAIN = 1.0  # seconds until an actor is made again that did not come to life
+LEAVE = 20.0  # that calls of Ray have to end when the cluster is gone; Ray itself ends the program after 60
 
 
 class Actor(Worker):
@@ -34,7 +36,14 @@ class Actor(Worker):
     def __init__(self, threads: int):
         import ray
 
-        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched)
+        super().__init__(threads, ray.get_runtime_context().get_node_id(), fetched, on_their_way)
+
+
+def on_their_way(refs: Sequence[Any]) -> None:
+    """Have them brought to this node, all at once; does not wait."""
+    import ray
+
+    ray.wait(list(refs), num_returns=len(refs), timeout=0)
 
 
 def fetched(ref: Any) -> Any:
@@ -64,19 +73,6 @@ class Patience:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """A task on its way: who may do it, and who ought to, as the data lie there."""
-
-    ticket: Ticket
-    parcel: Parcel
-    inbox: Inbox
-    limit: int | None  # bytes
-    among: int  # the first so many workers
-    home: int
-    since: float = field(default_factory=monotonic)
-
-
-@dataclass(slots=True, eq=False)
 class Slot:
     """A place for a worker, and the actor that is in it now."""
 
@@ -84,6 +80,7 @@ class Slot:
     actor: Any = None
     hello: Hello | None = None  # None: not there yet
     job: Job | None = None
+    since: float = 0.0  # when it was given its job
     until: float | None = None  # when the attempt that was stopped has to be over
 
     @property
@@ -122,6 +119,7 @@ class Crew:
         self._mail: SimpleQueue[Mail | None] = SimpleQueue()
         self._alone = monotonic()  # since when no worker is there
         self._never: BaseException | None = None  # why the last one that was made did not come to life
+        self._gone: EngineError | None = None  # the cluster, and why
         self._reader = Thread(target=self._read, name="shardlearn-ray", daemon=True)
         self._reader.start()
 
@@ -130,24 +128,32 @@ class Crew:
         """Make those of so many workers that are missing, and wait until at least some are there."""
         until = monotonic() + self.patience.start
         with self._changed:
+            self._must_be_there()
             while len(self.slots) < workers:
                 self.slots.append(Slot(len(self.slots)))
                 self._bear(self.slots[-1])
             while sum(slot.hello is not None for slot in self.slots[:workers]) < least:
+                self._must_be_there()
                 hopeless = isinstance(self._never, EngineError) or "creation task" in str(self._never)
                 if hopeless or monotonic() >= until:
-                    raise self._missing(workers)
+                    raise self._missing(least)
                 self._changed.wait(POLL)
+
+    def there(self, most: int) -> list[int]:
+        """Numbers of the workers that are there, of the first so many."""
+        with self._changed:
+            return [slot.number for slot in self.slots[:most] if slot.hello is not None]
 
     def start(self, job: Job) -> None:
         with self._changed:
+            self._must_be_there()
             self._queue.append(job)
             self._deal()
 
     def cancel(self, ticket: Ticket) -> None:
         with self._changed:
             self._queue = deque(job for job in self._queue if job.ticket != ticket)
-            for slot in self.slots:
+            for slot in self.slots if self._gone is None else ():
                 if slot.job is not None and slot.job.ticket == ticket and slot.until is None:
                     slot.until = monotonic() + self.patience.stop
                     tell(slot.actor.stop, ticket)
@@ -166,6 +172,21 @@ class Crew:
         self.shipper.forget(key)
         self._all("forget", key)
 
+    def give_up(self, error: EngineError) -> None:
+        """The cluster is gone: what is under way has failed, and from now on Ray is asked for nothing.
+
+        Ray ends a program that asks something when it has left; whoever is about to gets some time to be done.
+        """
+        self._gone = error
+        locked = self._changed.acquire(timeout=LEAVE)
+        self._fail_all(error)
+        for slot in self.slots:
+            slot.job = None
+        if locked:
+            self._changed.notify_all()
+            self._changed.release()
+        self.shipper.stop(error, LEAVE)
+
     def close(self) -> None:
         """End all actors."""
         if self.pid != os.getpid():
@@ -174,28 +195,41 @@ class Crew:
             slots, self.slots = self.slots, []
         self._mail.put(None)
         self._reader.join(self.patience.stop)
-        for slot in slots:
+        for slot in slots if self._gone is None else ():
             self.ray.kill(slot.actor)
 
     def cpus(self) -> tuple[float, float]:
         """The cluster's: free, and all."""
+        self._must_be_there()
         free, total = (what().get("CPU", 0.0) for what in (self.ray.available_resources, self.ray.cluster_resources))
         return free, total
 
     def share(self) -> tuple[int, str]:
-        """Half of what is free where it is tightest, by worker; and where that is."""
+        """Half of what is free where it is tightest, by worker; and where. Whoever is missing may come there."""
         with self._changed:
             there = [slot.hello for slot in self.slots if slot.hello is not None]
+            missing = len(self.slots) - len(there)
         crowd = Counter(hello.node for hello in there)
-        least = min(there, key=lambda hello: hello.free // crowd[hello.node])
-        return max(least.free // 2 // crowd[least.node], 1), f"the {least.free / 1e9:.1f} GB that {least.host} has free"
+        least = min(there, key=lambda hello: hello.free // (crowd[hello.node] + missing))
+        return max(
+            least.free // 2 // (crowd[least.node] + missing), 1
+        ), f"the {least.free / 1e9:.1f} GB that {least.host} has free"
 
     # -- under the lock ------------------------------------------------------------------------------------------------
     def _all(self, method: str, *arguments: Any) -> None:
         with self._changed:
-            for slot in self.slots:
+            for slot in self.slots if self._gone is None else ():
                 if slot.hello is not None:
                     tell(getattr(slot.actor, method), *arguments)
+
+    def _fail_all(self, error: BaseException) -> None:
+        for job in (*self._queue, *(slot.job for slot in self.slots if slot.job is not None)):
+            job.inbox.stimuli.put(Failed(job.ticket, error, again=False))
+        self._queue.clear()
+
+    def _must_be_there(self) -> None:
+        if self._gone is not None:
+            raise copy(self._gone)
 
     def _bear(self, slot: Slot) -> None:
         """Put a new actor into the slot; it says hello when it is there."""
@@ -217,15 +251,24 @@ class Crew:
     def _deal(self) -> None:
         """Give work to those that have none: each first takes what lies where it has read before."""
         for home in (True, False):
+            waiting = Counter(job.home for job in self._queue) if any(slot.free for slot in self.slots) else {}
             for slot in self.slots:
                 if slot.free:
-                    mine = (j for j in self._queue if slot.number < j.among and (not home or j.home == slot.number))
-                    job = next(mine, None)
+                    jobs = (job for job in self._queue if slot.number < job.among)
+                    job = next((j for j in jobs if j.home == slot.number or not (home or self._left(j, waiting))), None)
                     if job is not None:
-                        ref = slot.actor.do.remote(job.ticket, job.parcel.body, job.parcel.refs, job.limit)
+                        ref = job.sent(slot.actor)
                         self._queue.remove(job)
-                        slot.job = job
+                        slot.job, slot.since = job, monotonic()
+                        job.inbox.stimuli.put(Began(job.ticket))
                         self._expect(slot, ref)
+
+    def _left(self, job: Job, waiting: Mapping[int, int]) -> bool:
+        """Whether nobody else is to take it: the next one of somebody who has only just begun with the one before."""
+        owner = self.slots[job.home] if job.home < len(self.slots) else Slot(job.home)
+        if owner.job is None or owner.until is not None or owner.job.inbox is not job.inbox:
+            return False
+        return waiting[job.home] == 1 and monotonic() - owner.since < JUST
 
     # -- the thread that reads -----------------------------------------------------------------------------------------
     def _read(self) -> None:
@@ -238,7 +281,8 @@ class Crew:
             try:
                 self._open(mail)
             except Exception as error:  # or all that is under way would wait for its deadline
-                self._fail(error)
+                with self._changed:
+                    self._fail_all(error)
             del mail
 
     def _open(self, mail: Mail) -> None:
@@ -249,6 +293,8 @@ class Crew:
             except Exception as failed:  # told to the driver as the attempt's error, which ends the fit
                 said, error = None, failed
         with self._changed:
+            if self._gone is not None:
+                return
             if mail.slot is not None and mail.slot.actor is mail.actor:
                 self._take(mail.slot, said, error, len(mail.answer) if said is not mail.answer else 0)
             self._look_at_clock(monotonic())
@@ -265,20 +311,16 @@ class Crew:
             short = "low on memory" in str(error)
             self._lost(slot, f"{slot} died" + (", as its machine ran low on memory" if short else ""))
         elif slot.job is not None:
-            job, slot.job, slot.until = slot.job, None, None
+            job, late, slot.job, slot.until = slot.job, slot.until is not None, None, None
             if error is not None:
                 job.inbox.stimuli.put(Failed(job.ticket, error, isinstance(error, ray_says.RayError)))
             else:
                 events, end = said
+                if late or not isinstance(end, Failed):  # one that was stopped would have taken longer
+                    read = any(isinstance(event, Timed) and event.phase in READING for event in events)
+                    job.clocked(slot.number, monotonic() - slot.since, read)
                 job.inbox.events.extend((*events, Sent(job.parcel.nbytes, nbytes)))
-                job.inbox.stimuli.put(end)
-
-    def _fail(self, error: BaseException) -> None:
-        with self._changed:
-            jobs = [*self._queue, *(slot.job for slot in self.slots if slot.job is not None)]
-            self._queue.clear()
-        for job in jobs:
-            job.inbox.stimuli.put(Failed(job.ticket, error, again=False))
+                job.inbox.stimuli.put(job.told(job.ended(end)))
 
     def _welcome(self, slot: Slot, hello: Hello) -> None:
         here = versions()
@@ -342,42 +384,3 @@ class Crew:
 def tell(method: Any, *arguments: Any) -> None:
     """A word to an actor that is at work."""
     method.options(concurrency_group="tell").remote(*arguments)
-
-
-@dataclass(slots=True)
-class RayPool:
-    """The first so many workers of a crew."""
-
-    crew: Crew
-    workers: int
-    room: Room  # its limit is that of each worker too
-    epoch: int = 0
-
-    def start(self, ticket: Ticket, task: Task, inbox: Inbox, /) -> None:
-        if self.crew.pid != os.getpid():
-            raise EngineError(
-                "A forked process can't use the Ray connection of the one that it was forked from.",
-                code="SL4017",
-                fix='processes that are spawned, as joblib\'s "loky" does it',
-            )
-        parcel = self.crew.shipper.parcel(task)
-        self.crew.start(Job(ticket, parcel, inbox, self.room.limit, self.workers, home(task, self.workers)))
-
-    def cancel(self, ticket: Ticket, /) -> None:
-        self.crew.cancel(ticket)
-
-    def settle(self, tickets: Sequence[Ticket], timeout: float, /) -> None:
-        self.crew.settle(tickets, timeout)
-
-    def hand_over(self, old: int, new: int, /) -> None:
-        self.crew.hand_over(old, new)
-
-    def forget(self, key: int, /) -> None:
-        self.crew.forget(key)
-
-
-def home(task: Task, workers: int) -> int:
-    """The worker in whose share of all blocks the middle of the task lies: the same one in every round."""
-    everything, blocks = task.data.grid.blocks, task.blocks
-    middle = (blocks.start + blocks.stop) // 2 - everything.start
-    return min(middle * workers // max(len(everything), 1), workers - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import inspect
 import json
@@ -11,8 +12,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
@@ -21,19 +20,27 @@ from typing import Any
 
 from shardlearn.core.errors import EngineError, ParameterError
 
+from .ray_apart import HERE, enter
+from .ray_folder import folder
+from .ray_thread import thread
+
 PROBE = Path(__file__).with_name("ray_probe.py")
 BOUND = "Ray's servers listen on all of this machine's addresses; whoever has not this cluster's token is refused"
 OPEN = "this Ray cluster asks for no token: whoever reaches it can run programs on it"
 SWITCH_ON = (
     "export RAY_AUTH_MODE=token on every node before `ray start`, with the token of `ray get-auth-token --generate`"
 )
-HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+NODE = "RAY_RAYLET_PID"  # Ray ends a program at once that has lost its node and (without this) its parent
+HANDLED = [
+    getattr(signal, f"SIG{name}") for name in ("TERM", "INT", "HUP", "SEGV", "BUS", "FPE", "ILL", "ABRT", "TRAP")
+]
 
 
 def ray_package() -> Any:
     """The package, or one line that says how to get it."""
     try:
         with settings_kept():
+            os.environ[NODE] = str(os.getpid())
             return import_module("ray")
     except ImportError:
         raise EngineError(
@@ -42,8 +49,8 @@ def ray_package() -> Any:
 
 
 @contextmanager
-def connected(address: str, cpus: int, insecure: bool) -> Iterator[tuple[str, str]]:
-    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local").
+def connected(address: str, cpus: int, insecure: bool, isolate: bool = False) -> Iterator[tuple[str, str]]:
+    """Join the cluster at an address ("auto", "host:port"), or start one of so many CPUs ("local"), maybe isolated.
 
     Gives what it is called, and a sentence on who may reach it, or "".
 
@@ -55,7 +62,7 @@ def connected(address: str, cpus: int, insecure: bool) -> Iterator[tuple[str, st
         if ray.is_initialized():
             way = already(ray, address, insecure)
         else:
-            way = private(ray, cpus) if address == "local" else joined(ray, address, insecure)
+            way = private(ray, cpus, isolate) if address == "local" else joined(ray, address, insecure)
         with way as found:
             yield found
 
@@ -73,32 +80,39 @@ def must_be_joined_directly(address: str) -> None:
 
 
 @contextmanager
-def private(ray: Any, cpus: int) -> Iterator[tuple[str, str]]:
-    """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read."""
-    with tempfile.TemporaryDirectory(prefix="shardlearn-", dir=short_folder(), ignore_cleanup_errors=True) as folder:
-        token = Path(folder) / "token"
+def private(ray: Any, cpus: int, isolate: bool) -> Iterator[tuple[str, str]]:
+    """A cluster of one machine that nobody else has the token of, in a folder that nobody else can read.
+
+    Isolated, it is in a network namespace, where nobody else can reach it.
+    """
+    with thread() as do, folder() as inside:
+        token = inside / "token"
         token.touch(0o600)
         token.write_text(secrets.token_hex(32))
         with token_mode(RAY_AUTH_TOKEN_PATH=str(token)):
-            with no_cluster("The private Ray cluster did not start."):
-                start(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder)
+            how = {"num_cpus": cpus, "include_dashboard": False, "_temp_dir": str(inside / "r")}
+            if isolate:
+                do(enter)
+                how["_node_ip_address"] = HERE
             try:
-                yield "local", BOUND
+                with no_cluster("The private Ray cluster did not start."):
+                    do(lambda: start(ray, address="local", **how))
+                yield "local", "" if isolate else BOUND
             finally:
-                shut_down(ray)
+                do(lambda: shut_down(ray))
 
 
 @contextmanager
 def joined(ray: Any, address: str, insecure: bool) -> Iterator[tuple[str, str]]:
     """A cluster that somebody runs; it goes on afterwards."""
     at, closed = probed(address, insecure)
-    with token_mode() if closed else nullcontext():
-        with no_cluster(f"The Ray cluster at {at} could not be joined."):
-            start(ray, address=at)
+    with thread() as do, token_mode() if closed else nullcontext():
         try:
+            with no_cluster(f"The Ray cluster at {at} could not be joined."):
+                do(lambda: start(ray, address=at))
             yield at, "" if closed else OPEN
         finally:
-            shut_down(ray)
+            do(lambda: shut_down(ray))
 
 
 @contextmanager
@@ -150,7 +164,8 @@ def probed(address: str, insecure: bool) -> tuple[str, bool]:
         code="SL4014",
         found=str(told.get("why", "")),
         needed='"auto" on a node of a running cluster, the "host:port" of its head, or "local"',
-        fix='engine("ray", address="local") starts a private one on this machine',
+        fix='engine("ray", address="local") starts a private one on this machine'
+        + ("; a cluster with TLS wants RAY_USE_TLS=1 and a certificate here too" if told["state"] == "silent" else ""),
     )
 
 
@@ -228,18 +243,18 @@ def quietly() -> Iterator[None]:
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Signal handlers, and Python's own for crashes."""
-    crashes = faulthandler.is_enabled()
-    before = {number: signal.getsignal(number) for number in HANDLED}
+    """What the system calls on signals: Ray's C++ code takes some of them, which Python does not see."""
+    crashes, libc = faulthandler.is_enabled(), ctypes.CDLL(None)
+    before = {number: ctypes.create_string_buffer(256) for number in HANDLED}  # a struct sigaction has 152 bytes
+    for number, action in before.items():
+        libc.sigaction(number, None, action)
     try:
         yield
     finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in before.items():
-                if handler is not None and signal.getsignal(number) is not handler:
-                    signal.signal(number, handler)
         if not crashes:
             faulthandler.disable()
+        for number, action in before.items():
+            libc.sigaction(number, action, None)
 
 
 def put_back(name: str, value: str | None) -> None:
@@ -252,11 +267,5 @@ def put_back(name: str, value: str | None) -> None:
 def shut_down(ray: Any) -> None:
     """Leave, and stop what was started here: nothing of it is left when this returns."""
     waits = "wait_for_processes" in inspect.signature(ray.shutdown).parameters
-    with suppress(Exception):  # a cluster that has gone can't be left in good order
+    with handlers_kept(), suppress(Exception):  # a cluster that has gone can't be left in good order
         ray.shutdown(**({"wait_for_processes": True} if waits else {}))
-
-
-def short_folder() -> str:
-    """For temporary folders: the path of a socket may have 107 characters."""
-    folder = tempfile.gettempdir()
-    return folder if len(folder) <= 20 else "/tmp"

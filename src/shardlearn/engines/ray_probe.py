@@ -15,7 +15,7 @@ WAIT = 10  # seconds for each answer
 
 
 def found(address: str) -> dict[str, str]:
-    """The address as host:port, and one of: none, unreachable, open, no token, refused, accepted."""
+    """The address as host:port, and one of: none, unreachable, silent, open, no token, refused, accepted."""
     from ray._private import services
 
     try:
@@ -56,7 +56,7 @@ def asked(at: str) -> dict[str, str]:
             return {"state": "no token"}
         return {"state": "accepted" if answers("token") else "refused"}
     except Exception as error:  # of whatever type: its words are the answer
-        return {"state": "unreachable", "why": str(error)}
+        return {"state": "silent", "why": str(error)}
 
 
 if __name__ == "__main__":

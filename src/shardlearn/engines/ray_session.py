@@ -9,12 +9,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
 
+from shardlearn.config import Workers
 from shardlearn.core.errors import EngineError
 
 from .machine import cpus
 from .pool import PoolEngine
-from .ray import Crew, Patience, RayPool
+from .ray import Crew, Patience
+from .ray_apart import enter
 from .ray_cluster import connected, ray_package
+from .ray_pool import RayPool
+from .ray_pulse import Pulse, vitals
 from .room import Room
 from .rounds import Policy
 from .spread import Spread
@@ -25,25 +29,38 @@ PATIENT = Policy(backup_after=3.0)  # a range that takes three times as long as 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants of a cluster. `workers` None: one for every `threads` CPUs that are free."""
+    """What somebody wants of a cluster. `workers` None: one for every `threads` CPUs that are free, for good."""
 
     address: str = "auto"
-    workers: int | None = None
+    workers: Workers | None = None
     threads: int = 1  # of each worker
     insecure: bool = False
+    isolate: bool = False  # in a network namespace of its own
+
+    @property
+    def way(self) -> str:
+        return f"{self.address}{', isolate=True' if self.isolate else ''}, threads_per_worker={self.threads}"
+
+    @property
+    def least(self) -> int | None:
+        return self.workers[0] if isinstance(self.workers, tuple) else self.workers
+
+    @property
+    def most(self) -> int | None:
+        return self.workers[1] if isinstance(self.workers, tuple) else self.workers
 
 
 @dataclass(slots=True)
 class Session:
     """A connection, and what is on it."""
 
-    address: str  # as it was asked for
+    asked: Wanted  # by who opened it
     at: str
     crew: Crew
     closing: ExitStack
     to_tell: list[str]  # one list for all engines: told once
     pid: int = field(default_factory=os.getpid)
-    engines: dict[tuple[int, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
+    engines: dict[tuple[Workers, int | None], PoolEngine] = field(default_factory=dict)  # by workers and memory
 
 
 class Sessions:
@@ -98,12 +115,34 @@ class Sessions:
 
     def _opened(self, wanted: Wanted) -> Session:
         with ExitStack() as closing:
-            least = (wanted.workers or 1) * wanted.threads
-            at, said = closing.enter_context(connected(wanted.address, max(cpus()[0], least), wanted.insecure))
-            crew = Crew(ray_package(), wanted.threads, PATIENCE)
+            least = (wanted.most or 1) * wanted.threads
+            way = connected(wanted.address, max(cpus()[0], least), wanted.insecure, wanted.isolate)
+            at, said = closing.enter_context(way)
+            ray = ray_package()
+            crew = Crew(ray, wanted.threads, PATIENCE)
             closing.callback(crew.close)
-            self.now = Session(wanted.address, at, crew, closing.pop_all(), [said] if said else [])
+            pulse = Pulse(
+                vitals(ray, wanted.address == "local"),
+                lambda error: self._lost(crew, error),
+                begin=enter if wanted.isolate else None,
+            )
+            closing.callback(pulse.stop)
+            self.now = Session(wanted, at, crew, closing.pop_all(), [said] if said else [])
         return self.now
+
+    def _lost(self, crew: Crew, error: EngineError) -> None:
+        """The cluster is gone: tell who waits for it, and leave it before Ray ends the program for it."""
+        crew.give_up(error)
+        while self._is(crew):  # else somebody closes it, and waits for this thread
+            if self.lock.acquire(timeout=0.1):
+                try:
+                    if self._is(crew):
+                        self.close()
+                finally:
+                    self.lock.release()
+
+    def _is(self, crew: Crew) -> bool:
+        return self.now is not None and self.now.crew is crew
 
 
 SESSIONS = Sessions()
@@ -111,20 +150,24 @@ SESSIONS = Sessions()
 
 def _engine(session: Session, wanted: Wanted, memory: int | None) -> PoolEngine:
     crew = session.crew
-    if wanted.address not in (session.address, session.at) or wanted.threads != crew.threads:
+    asked = session.asked
+    same = wanted.address in (asked.address, session.at) and wanted.isolate == asked.isolate
+    if not same or wanted.threads != crew.threads:
         raise EngineError(
             "This process uses Ray in another way already, and can use one cluster and one kind of workers at a time.",
             code="SL4011",
-            found=f"{session.address}, threads_per_worker={crew.threads}",
-            needed=f"{wanted.address}, threads_per_worker={wanted.threads}",
+            found=asked.way,
+            needed=wanted.way,
             fix='leave the `with shardlearn.engine("ray", ...)` block first, or shardlearn.set_engine()',
         )
-    workers = wanted.workers or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
-    key = workers, memory
-    crew.ready(workers, least=1 if key in session.engines else workers)  # who was there once may be on the way again
+    most = wanted.most or len(crew.slots) or max(int(crew.cpus()[0]) // wanted.threads, 1)
+    least = wanted.least or len(crew.there(most)) or most
+    key = wanted.workers or most, memory
+    crew.ready(most, least=1 if key in session.engines else least)  # who was there once may be on the way again
     if key not in session.engines:
         room = Room(memory)
-        pool, plans = RayPool(crew, workers, room), Spread(wanted.threads)
+        pool = RayPool(crew, most, room, wanted.least)
+        plans = Spread(wanted.threads, pool.deal)
         session.engines[key] = PoolEngine("ray", pool, room, PATIENT, plans, to_tell=session.to_tell)
     engine = session.engines[key]
     engine.workers_from = f"the free CPUs of the Ray cluster {session.at}"

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from shardlearn.core.block import Block
 from shardlearn.core.engine import Sharded
-from shardlearn.core.events import Emit, Timed
+from shardlearn.core.events import Emit, Event, Timed, ignore
 from shardlearn.core.query import Query
 from shardlearn.core.rows import Rows
 
@@ -21,6 +21,7 @@ from .shelf import Shelf
 from .visit import Wanted, carried, rewritten, selected, wanted
 
 Stop: TypeAlias = Callable[[], bool]
+Fetch: TypeAlias = Callable[[Any], Any]
 Rest: TypeAlias = Callable[[int], list[int]]  # numbers of the blocks from one on to the end of a lane
 
 
@@ -45,6 +46,7 @@ class Attempt:
     lane: Lane | None
     emit: Emit
     stop: Stop
+    fetch: Fetch = lambda held: held  # gets what a worker keeps
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Reader:
     _ahead: Sequence[int] = ()  # numbers that the iterator gives
     _done: int = 0  # how many of them it has given
     _blocks: Iterator[tuple[int, Block]] | None = None
+    _told: Emit = ignore  # by the one whose turn it is
 
     def enter(self, who: object) -> None:
         """Get into line."""
@@ -93,17 +96,20 @@ class Reader:
             if at.who not in self._turns:
                 raise Stopped  # given up while it was elsewhere
             blocks, ahead, done = self._blocks, self._ahead, self._done
-            self._blocks = None
+            self._blocks, self._told = None, at.emit
         if blocks is None or list(ahead[done : done + len(numbers)]) != list(numbers):
             blocks = None  # closed before the next one opens
             ahead, done = rest(numbers[0]), 0
-            blocks = data.blocks.read(ahead, emit=at.emit)
+            blocks = data.blocks.read(ahead, emit=self._say)
         out = [next(blocks) for _ in numbers]
         done += len(numbers)
         with self._changed:
             if done < len(ahead) and self._turns and self._turns[0] == at.who:
                 self._blocks, self._ahead, self._done = blocks, ahead, done
         return out
+
+    def _say(self, event: Event) -> None:
+        self._told(event)
 
 
 @dataclass(slots=True)
@@ -147,6 +153,12 @@ class Place:
                 del self._readers[at]
         if shelf is not None:
             shelf.forget()
+
+    def only(self, key: int | None) -> None:
+        """Close what was left open to read on, but for one handle."""
+        with self._lock:
+            for at in [at for at in self._readers if at[0] != key]:
+                del self._readers[at]
 
     def evict(self, nbytes: int) -> None:
         """Give back so many bytes of caches, if they hold as many."""

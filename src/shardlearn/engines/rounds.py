@@ -4,7 +4,7 @@ A round is over when every piece has been answered once, or when it gives up. Th
 `now` is passed in, so every schedule can be replayed. How a piece lives:
 
     waiting --Submit--> live --Done--> answered          (Take; the piece's other attempt is cancelled)
-       ^                  |
+       ^                  |            (in a pool that is given work ahead, live begins with Began)
        |                  |--Failed(again), Lost, deadline--> waiting, or spent after `attempts` (then GiveUp)
        +------------------+--Failed(not again)--> spent at once: the error is a function of data or code
                           |--Tick, slow, a slot free--> a second live attempt, never a third
@@ -61,6 +61,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """A worker has taken up an attempt that was waiting for one: its time runs from now on."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """The answers up to here (excluded) were handed on: moves the window of a stream."""
 
@@ -72,7 +79,7 @@ class Tick:
     """Time has gone by."""
 
 
-Stimulus: TypeAlias = Done | Failed | Lost | Passed | Tick
+Stimulus: TypeAlias = Began | Done | Failed | Lost | Passed | Tick
 
 
 # -- what to do --------------------------------------------------------------------------------------------------------
@@ -128,7 +135,7 @@ class Policy:
 
     attempts: int = 4
     deadline: float = 1800.0  # of one attempt
-    backup_after: float | None = None  # x median duration: start a second attempt; None: never
+    backup_after: float | None = None  # x median duration of its size: start a second attempt; None: never
     backup_floor: float = 1.0  # and not before so long
     backup_quorum: float = 0.5  # and not before this share of the pieces was answered
 
@@ -141,19 +148,22 @@ class Round:
     epoch: int
     number: int
     pieces: Sequence[Piece]
-    slots: int  # live attempts at once
+    slots: int  # attempts that are worked at, at once
     policy: Policy = field(default_factory=Policy)
     window: int | None = None  # blocks that may be started ahead of those that were handed on; None: all
+    ahead: int = 1  # live attempts for each slot; more than 1: those that wait for a worker begin with Began
     dropped: int = 0
     over: bool = False
     answered: set[Piece] = field(default_factory=set)
     live: dict[Ticket, float] = field(default_factory=dict)  # since when
+    begun: set[Ticket] = field(default_factory=set)
     _waiting: list[Piece] = field(default_factory=list)  # last one first
     _whys: dict[Piece, list[str]] = field(default_factory=dict)  # why earlier attempts ended
     _attempts: dict[Piece, int] = field(default_factory=dict)
     _spent: dict[Piece, tuple[BaseException | None, bool]] = field(default_factory=dict)
-    _durations: list[float] = field(default_factory=list)
+    _durations: list[float] = field(default_factory=list)  # by block or run
     _passed: int = 0
+    _moved: float = 0.0  # when anybody was at work last
 
     def start(self, now: float) -> list[Command]:
         """The first attempts."""
@@ -172,9 +182,12 @@ class Round:
                 commands = self._ended(ticket, error, again, f"{type(error).__name__}: {error}")
             case Lost(tickets, why):
                 commands = [c for ticket in tickets for c in self._ended(ticket, None, True, why)]
+            case Began(ticket) if ticket in self.live:
+                self.live[ticket] = now
+                self.begun.add(ticket)
             case Passed(upto):
                 self._passed = upto
-            case _:
+            case Tick():
                 commands = self._overdue(now)
         if self.over:
             return commands
@@ -185,7 +198,7 @@ class Round:
         if since is None:
             self.dropped += 1
             return [Drop(ticket, "late: its piece was answered, given up or tried again")]
-        self._durations.append(now - since)
+        self._durations.append((now - since) / size_of(ticket.range))
         self.answered.add(ticket.range)
         self.over = len(self.answered) == len(self.pieces)
         return [Take(ticket, answer), *self._cancel(ticket.range, "another attempt was faster")]
@@ -208,9 +221,13 @@ class Round:
         return []
 
     def _overdue(self, now: float) -> list[Command]:
+        """What waits for a worker is overdue only where nobody has been at work for as long."""
         commands: list[Command] = []
+        at_work = self.live if self.ahead == 1 else self.begun.intersection(self.live)
+        if at_work:
+            self._moved = now
         for ticket, since in list(self.live.items()):
-            if now - since >= self.policy.deadline:
+            if now - (since if ticket in at_work else max(since, self._moved)) >= self.policy.deadline:
                 why = f"no answer within {self.policy.deadline:g} s"
                 commands += [Cancel(ticket, why), *self._ended(ticket, None, True, why)]
         return commands
@@ -237,7 +254,7 @@ class Round:
 
     def _fill(self, now: float) -> list[Command]:
         commands: list[Command] = []
-        while self._waiting and len(self.live) < self.slots and self._open(self._waiting[-1]):
+        while self._waiting and len(self.live) < self.ahead * self.slots and self._open(self._waiting[-1]):
             piece = self._waiting.pop()
             whys = self._whys.get(piece)
             commands.append(self._submit(piece, now, whys[-1] if whys else "first attempt"))
@@ -247,15 +264,18 @@ class Round:
         return self.window is None or piece[0] == self._passed or piece[1] <= self._passed + self.window
 
     def _backups(self, now: float) -> list[Command]:
+        """Second attempts, when nothing waits: of what takes long for its size, while there is a slot for each."""
         after, need = self.policy.backup_after, self.policy.backup_quorum * len(self.pieces)
-        if after is None or self._waiting or not self._durations or len(self.answered) < need:
+        idle = self.ahead == 1 or self.begun.issuperset(self.live)
+        if after is None or self._waiting or not idle or not self._durations or len(self.answered) < need:
             return []
-        limit = max(after * median(self._durations), self.policy.backup_floor)
+        usual = after * median(self._durations)
         running = [ticket.range for ticket in self.live]
         commands: list[Command] = []
         for ticket, since in list(self.live.items()):
             alone = running.count(ticket.range) == 1 and self._attempts[ticket.range] < self.policy.attempts
-            if alone and now - since > limit and len(self.live) < self.slots:
+            late = now - since > max(usual * size_of(ticket.range), self.policy.backup_floor)
+            if alone and late and len(self.live) < self.slots:
                 commands.append(self._submit(ticket.range, now, f"backup: no answer after {now - since:.3g} s"))
         return commands
 
@@ -264,3 +284,8 @@ class Round:
         ticket = Ticket(self.job, self.epoch, self.number, piece, attempt)
         self.live[ticket] = now
         return Submit(ticket, why)
+
+
+def size_of(piece: Piece) -> int:
+    """Blocks, or runs."""
+    return piece[1] - piece[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 from shardlearn.core.engine import Sharded
 from shardlearn.core.query import Query, Transform
@@ -35,6 +35,20 @@ class Task(Protocol):
         """The blocks that are visited."""
         ...
 
+    @property
+    def portions(self) -> tuple[Piece, ...]:
+        """Where there are any: the answer stays with the worker, cut into so many ranges of parts."""
+        ...
+
+    @property
+    def held(self) -> tuple[Any, ...]:
+        """By what the worker gets what others keep: parts that it is to merge."""
+        ...
+
+    def bare(self) -> Task:
+        """Without what is of one piece only."""
+        ...
+
     def do(self, place: Place, attempt: Attempt, /) -> object: ...
 
 
@@ -46,6 +60,9 @@ class FoldTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
+    portions: tuple[Piece, ...] = ()
+    ends: tuple[int, ...] = ()  # of the shares of workers: one reads on from piece to piece up to there
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -54,6 +71,13 @@ class FoldTask:
     @property
     def blocks(self) -> range:
         return range(*self.piece)
+
+    @property
+    def until(self) -> int | None:
+        return next((end for end in self.ends if end >= self.piece[1]), None)
+
+    def bare(self) -> FoldTask:
+        return replace(self, piece=(0, 0), lane=None, portions=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -75,16 +99,27 @@ class RunTask:
     query: Query[Any]
     piece: Piece
     lane: Lane | None = None
+    portions: tuple[Piece, ...] = ()
+    ends: tuple[int, ...] = ()  # as of a FoldTask, in runs
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
         return self.query
 
     @property
+    def until(self) -> int | None:
+        end = next((end for end in self.ends if end >= self.piece[1]), None)
+        return None if end is None else run_spans(self.data.grid, self.query.runs or 0, end - 1, end)[0].stop
+
+    @property
     def blocks(self) -> range:
         """All blocks of these runs."""
         spans = self._spans()
         return range(spans[0].start, spans[-1].stop)
+
+    def bare(self) -> RunTask:
+        return replace(self, piece=(0, 0), lane=None, portions=())
 
     @quiet
     def do(self, place: Place, attempt: Attempt, /) -> object:
@@ -103,6 +138,8 @@ class StreamTask:
     rows: Transform
     piece: Piece
     lane: Lane | None = None
+    portions: ClassVar[tuple[Piece, ...]] = ()
+    held: ClassVar[tuple[Any, ...]] = ()
 
     @property
     def asked(self) -> object:
@@ -112,10 +149,19 @@ class StreamTask:
     def blocks(self) -> range:
         return range(*self.piece)
 
+    def bare(self) -> StreamTask:
+        return replace(self, piece=(0, 0), lane=None)
+
     def do(self, place: Place, attempt: Attempt, /) -> object:
         every = wanted(ALL, self.data.grid, self.blocks)
         blocks = blocks_of(self.data, every, self.blocks, place, attempt, keep=False)
         return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
+
+
+def rows_of(task: Task) -> tuple[int, int]:
+    """First and last (excluded) row of a task."""
+    grid, blocks = task.data.grid, task.blocks
+    return grid.span(blocks.start)[0], grid.span(blocks.stop - 1)[1]
 
 
 def worth_another_try(error: BaseException) -> bool:

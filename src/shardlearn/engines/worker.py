@@ -7,8 +7,9 @@ import pickle
 import platform
 import socket
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from threading import Event as Flag
 from typing import Any
@@ -19,12 +20,14 @@ from shardlearn.core.events import Event, PassPlanned, PieceFinished, Timed
 from shardlearn.core.fingerprint import NUMERICS
 
 from .machine import free_memory
+from .parts import Parted
 from .pool import PoolEngine
 from .room import Room
 from .rounds import Done, Failed, Piece, Policy, Ticket
+from .scatter import parted
 from .shipping import Unpickler
 from .threads import ThreadPool
-from .work import Task, worth_another_try
+from .work import FoldTask, RunTask, Task, worth_another_try
 
 ONCE = Policy(attempts=1, deadline=inf)  # who asks tries again, here or elsewhere
 
@@ -67,10 +70,19 @@ class Log:
 
 
 class Worker:
-    """Knows nothing that can't be had again. `fetch` gets what a name in a task stands for."""
+    """Knows nothing that can't be had again.
 
-    def __init__(self, threads: int, node: str, fetch: Callable[[Any], Any]):
-        self.node, self.fetch = node, fetch
+    `fetch` gets what a name in a task stands for; `expect` says which of them will be fetched next.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        node: str,
+        fetch: Callable[[Any], Any],
+        expect: Callable[[Sequence[Any]], None] = lambda names: None,
+    ):
+        self.node, self.fetch, self.expect = node, fetch, expect
         room = Room()
         self.pool = ThreadPool(threads, room)
         self.engine = PoolEngine("worker", self.pool, room, ONCE, grace=0.5)
@@ -85,16 +97,39 @@ class Worker:
     def hello(self) -> Hello:
         return Hello(os.getpid(), socket.gethostname(), self.node, free_memory()[0], versions())
 
-    def do(self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None) -> bytes:
-        """The piece's answer or error, and what happened meanwhile, as bytes: so the driver's arrays are its own."""
+    def do(
+        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, held: tuple[Any, ...] = ()
+    ) -> bytes:
+        """The piece's answer or error, and what happened meanwhile, as bytes: so the driver's arrays are its own.
+
+        `held`: by what it gets the parts of answers that it is to merge.
+        """
+        if held:
+            self.expect(held)
+        return self._said(ticket, limit, lambda: self._task(body, refs, ticket.range, held))[0]
+
+    def leave(
+        self, ticket: Ticket, body: bytes, refs: Mapping[str, Any], limit: int | None, portions: tuple[Piece, ...]
+    ) -> tuple[bytes, ...]:
+        """The same, but of the answer only whether there is one; then the answer itself, by portions."""
+        said, kept = self._said(ticket, limit, lambda: self._task(body, refs, ticket.range), portions)
+        return said, *kept
+
+    def _said(
+        self, ticket: Ticket, limit: int | None, task: Callable[[], Task], portions: tuple[Piece, ...] = ()
+    ) -> tuple[bytes, list[bytes]]:
         self.engine.room.limit = limit
-        log, end = Log(), None
+        log, kept = Log(), [b""] * len(portions)
         try:
-            task = self._task(body, refs, ticket.range)
-            end = Done(ticket, self.engine.answer(task, log, lambda: ticket in self.stopped))
-            return pickle.dumps((log.told(), end), 5)
+            mine = task()
+            self.pool.place.only(mine.data.key if isinstance(mine, FoldTask | RunTask) and mine.ends else None)
+            answer = self.engine.answer(mine, log, lambda: ticket in self.stopped, self.fetch)
+            if portions:
+                of: Any = mine
+                answer, kept = parted(of.query, answer, portions)
+            return pickle.dumps((log.told(), Done(ticket, answer)), 5), kept
         except BaseException as error:
-            return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5)
+            return pickle.dumps((log.told(), Failed(ticket, sendable(error), worth_another_try(error))), 5), kept
         finally:
             self.stopped.clear()  # what comes too late is not for the next one
 
@@ -113,7 +148,7 @@ class Worker:
         self.engine.close(Sharded(key, blocks))
         self.arrays = {}
 
-    def _task(self, body: bytes, refs: Mapping[str, Any], piece: Piece) -> Task:
+    def _task(self, body: bytes, refs: Mapping[str, Any], piece: Piece, held: tuple[Any, ...] = ()) -> Task:
         def named(name: str) -> Any:
             held = self.data if name.startswith("blocks ") else self.arrays
             if name not in held:
@@ -121,8 +156,12 @@ class Worker:
             return held[name]
 
         template: Any = Unpickler(body, named).load()
+        blocks = template.data.blocks
+        if isinstance(blocks, Parted):
+            for name in (name for name in refs if name.startswith("part ")):
+                blocks.offered[int(name.split()[-1])] = partial(self.fetch, refs[name])
         self.arrays = {name: array for name, array in self.arrays.items() if name in refs}
-        task: Task = replace(template, piece=piece)
+        task: Task = replace(template, piece=piece, held=held) if held else replace(template, piece=piece)
         return task
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,17 +31,22 @@ class Clean:
     method: Method
 
     def __call__(self, block: Block, /) -> Block:
-        bad_y = block.y is not None and block.y.dtype.kind == "f" and not np.isfinite(block.y).all()
-        bad_weight = block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all()
-        if bad_y or bad_weight or kernels.count_bad(block.X) is not None:
-            raise UncleanError("Input contains NaN or infinity.", code="SL2103")
+        look(block)
         return self.method(block)
 
-    def values(self, block: Block, /) -> Array:
+    def values(self, block: Block, /) -> Any:
         return self.method.values(block)
 
     def columns(self, block: Block, /) -> Mapping[str, Array]:
         return self.method.columns(block)
+
+
+def look(block: Block) -> None:
+    """Refuse rows with values that no model takes."""
+    bad_y = block.y is not None and block.y.dtype.kind == "f" and not np.isfinite(block.y).all()
+    bad_weight = block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all()
+    if bad_y or bad_weight or kernels.count_bad(block.X) is not None:
+        raise UncleanError("Input contains NaN or infinity.", code="SL2103")
 
 
 @contextmanager

@@ -50,8 +50,8 @@ def classify(session: Session, class_weight: ClassWeight) -> Array:
     return classes
 
 
-def check_classes(found: LabelCounts) -> Array:
-    """The classes, or the error of scikit-learn for a target that has none or one."""
+def whole_labels(found: LabelCounts) -> Array:
+    """The labels, or the error of scikit-learn for a target whose values are no classes."""
     values = found.values
     if found.too_many or (values.dtype.kind == "f" and not bool((values == np.floor(values)).all())):
         raise InputError(
@@ -63,6 +63,12 @@ def check_classes(found: LabelCounts) -> Array:
             needed="labels: strings, booleans or whole numbers, a few of each",
             fix="a regressor for numbers, for example shardlearn.linear_model.Ridge",
         )
+    return values
+
+
+def check_classes(found: LabelCounts) -> Array:
+    """The classes, or the error of scikit-learn for a target that has none or one."""
+    values = whole_labels(found)
     if len(values) < 2:
         raise InputError(
             "This solver needs samples of at least 2 classes in the data, but the data contains only one class",

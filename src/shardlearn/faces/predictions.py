@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class Method(Protocol):
         """Runs where the block is: the answers stand under `extra["out/..."]`, the features are left behind."""
         ...
 
-    def values(self, block: Block, /) -> Array:
-        """The method's answer as an array: (n,) or (n, k)."""
+    def values(self, block: Block, /) -> Any:
+        """The method's answer as an array, (n,) or (n, k), or as a tuple of such."""
         ...
 
     def columns(self, block: Block, /) -> Mapping[str, Array]:
@@ -77,7 +77,7 @@ class Predictions:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self.batches()
 
-    def to_numpy(self) -> Array:
+    def to_numpy(self) -> Any:
         """All predictions as one array: what the method gives for data in memory."""
         with self.stream(()) as blocks:
             return gather(self.method, blocks)
@@ -123,9 +123,11 @@ class Predictions:
         raise TypeError("Predictions may be larger than memory: ask for the array with .to_numpy()")
 
 
-def gather(method: Method, blocks: Iterator[Block]) -> Array:
-    """The answers of all blocks as one array; there is at least one block."""
+def gather(method: Method, blocks: Iterator[Block]) -> Any:
+    """The answers of all blocks as one array, or as several where a method gives several; there is a block at least."""
     parts = [method.values(block) for block in blocks]
+    if isinstance(parts[0], tuple):
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

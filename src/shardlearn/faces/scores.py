@@ -21,7 +21,8 @@ from .predictions import Method
 
 def predicted(method: Method, block: Block) -> Array:
     """What the method answers for these rows; values that no model takes are refused on the way."""
-    return method.values(Clean(method)(block))
+    out: Array = method.values(Clean(method)(block))
+    return out
 
 
 @dataclass(slots=True)

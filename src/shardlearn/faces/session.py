@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -35,6 +35,7 @@ from shardlearn.statistics.survey import Findings, Survey
 
 from .bases import BaseEstimator
 from .checkpoint import journal
+from .going_on import must_answer, must_go_on, refused
 from .identity import Given
 from .journal import Journal, Step
 from .names import fitted_names
@@ -107,9 +108,7 @@ class Session:
     def fold(self, measure: Statistic[A]) -> A:
         """One statistic of all rows."""
         emit, query = self.watched.emit, Query(measure)
-        return self.journal.step(
-            type(measure).__name__, lambda: self.engine.fold({"train": self.data}, query, emit=emit)
-        )
+        return self._step(measure, lambda: self.engine.fold({"train": self.data}, query, emit=emit))
 
     def refine(self, rewrite: Transform) -> None:
         """Rewrite the rows from here on."""
@@ -129,7 +128,7 @@ class Session:
         if self.also or self.laid.missing == "drop" or self.laid.empty().weight is not None:
             self._first_pass()
         self.watched.emit(SolverChosen(type(solver).__name__, seed, rounds, goal=tol))
-        then = self._then(solver)
+        then = self._then(solver, problem)
         if then is not None and then.over:
             self.journal.passed()
             return then.value
@@ -140,11 +139,12 @@ class Session:
         self._clean |= now.cleared
         return now.value
 
-    def _then(self, solver: AnySolver) -> Step | None:
+    def _then(self, solver: AnySolver, problem: Any) -> Step | None:
         """Where a checkpoint says that the solver stands."""
         then = self.journal.found(type(solver).__name__)
         if then is not None:
             where = f"{self.journal.place}"
+            must_go_on(then, solver, problem, self.laid.empty(), where)
             self.watched.emit(FitResumed(where, then.value.status, then.value.figures))
             if not then.over:
                 self.watched.emit(Notice(f"{self.name} goes on from {where}"))
@@ -164,7 +164,8 @@ class Session:
 
         data, emit = {"train": self.data}, self.watched.emit
         try:
-            run(wary, problem, data, self.engine, state=now.value, after=after, emit=emit)
+            with refused(f"{self.journal.place}", now.name) if then is not None else nullcontext():
+                run(wary, problem, data, self.engine, state=now.value, after=after, emit=emit)
         except KeyboardInterrupt:
             if now.value is None:
                 raise
@@ -177,6 +178,14 @@ class Session:
         """What `fit` learned; None for an attribute that this fit does not have."""
         self.attributes |= attributes
 
+    def _step(self, measure: Statistic[A], take: Callable[[], A]) -> A:
+        """An answer that a checkpoint knows, or that is taken."""
+        name = type(measure).__name__
+        then = self.journal.found(name)
+        if then is not None:
+            must_answer(then, measure, self.laid.empty(), f"{self.journal.place}")
+        return self.journal.step(name, take)
+
     def _first_pass(self) -> tuple[Any, ...]:
         """What is wrong with the data, counted: with y and weights alone where they are arrays, else with all of it."""
         if self._seen is None:
@@ -188,9 +197,7 @@ class Session:
                 self._clean = True
             else:
                 measure = Beside((Survey(NoFeatures(laid.file_starts)), *self.also))
-                answers = self.journal.step(
-                    type(measure).__name__, lambda: once(self.engine, apart, Query(measure), emit)
-                )
+                answers = self._step(measure, lambda: once(self.engine, apart, Query(measure), emit))
                 try:
                     verify.check(laid, answers[0])
                 except InputError:
@@ -225,8 +232,8 @@ def fitting(
             code="SL2313",
             needed="y as an array, or the name of a column",
         )
-    engine = engines.current()
     try:
+        engine = engines.current()
         with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
             session = Session(name, engine, watched, laid, data, tuple(also))
             try:
@@ -239,10 +246,10 @@ def fitting(
                 finally:
                     engine.close(session.data)
             watched.emit(FitFinished(name, interrupted=session.stopped))
+        names = fitted_names(X, laid)
+        session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
     except KeyboardInterrupt as stop:
         raise stop if isinstance(stop, Interrupted) else nothing_fitted(name) from None
-    names = fitted_names(X, laid)
-    session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
     set_attributes(estimator, session.attributes)
     if session.stopped:
         raise Interrupted(f"{name} was stopped: it holds the model of the last whole round")

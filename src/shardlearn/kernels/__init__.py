@@ -44,6 +44,7 @@ from shardlearn.kernels.clusters import (
     nearest_center,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
+from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit_rows
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
@@ -77,6 +78,7 @@ __all__ = [
     "Centers",
     "GlmSums",
     "GramSums",
+    "Measure",
     "Moments",
     "Moved",
     "Moves",
@@ -104,6 +106,7 @@ __all__ = [
     "glm_sums",
     "glm_values",
     "gram",
+    "join_nearest",
     "log",
     "log1p",
     "loosened",
@@ -111,6 +114,7 @@ __all__ = [
     "moments",
     "nearest",
     "nearest_bounds",
+    "nearest_by",
     "nearest_center",
     "nearest_rows",
     "philox",
@@ -122,5 +126,6 @@ __all__ = [
     "solve_lower_t",
     "symmetric_eigen",
     "tanh",
+    "unit_rows",
     "weighted_rows_sum",
 ]

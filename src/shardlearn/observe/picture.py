@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shardlearn.core import events as ev
 from shardlearn.core.events import Event
@@ -62,6 +62,8 @@ class Picture:
                 self.retries.take(event)
             case ev.FitStarted():
                 self.started = event
+            case ev.Staffed(workers) if self.started:
+                self.started = replace(self.started, workers=workers)
             case ev.SolverChosen():
                 self.solver = event
 

@@ -39,6 +39,7 @@ class Recorder:
     _begin: float = field(init=False)
     _end: float | None = None
     _most: int = 0  # bytes planned for a pass
+    _fewest: int = 0  # workers
     _started: str = field(default_factory=lambda: _now())
     peak: Peak = field(default_factory=Peak)
 
@@ -77,12 +78,15 @@ class Recorder:
         match event:
             case ev.FitStarted():
                 self.engine, self.workers, self.memory = event.engine, event.workers, event.memory
+                self._fewest = event.workers
                 self._facts |= {"rows": event.rows, "features": event.features, "bytes": event.data_bytes}
                 self._facts["source"] = event.source
                 self.threads = event.threads or self.threads
                 self.memory_from = event.memory_from or self.memory_from
             case ev.PassPlanned():
                 self._plan(event)
+            case ev.Staffed(workers):
+                self.workers, self._fewest = max(self.workers, workers), min(self._fewest, workers)
             case ev.SolverChosen(solver, seed, _):
                 self._facts |= {"solver": solver, "seed": seed}
             case ev.RowsDropped(rows, columns, why):
@@ -109,6 +113,7 @@ class Recorder:
             **self._counts,
             "engine": self.engine,
             "workers": self.workers,
+            "fewest_workers": self._fewest or self.workers,
             "threads": self.threads,
             "memory_limit": self.memory,
             "memory_from": self.memory_from,

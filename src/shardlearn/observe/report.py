@@ -42,7 +42,9 @@ class Report:
     phases : dict of str to float
         Seconds of all workers together by phase: read, decode, pack, compute, merge, waiting.
     engine, workers, threads : str, int, str
-        What ran it, on how many workers, and who said how many.
+        What ran it, on how many workers at most, and who said how many.
+    fewest_workers : int
+        Differs from `workers` where some joined or left during the fit.
     memory_limit, memory_from, memory_peak : int or None, str, int or None
         Bytes: the limit, who set it, and the most that was seen added to the process during the fit.
     planned : dict of str to int
@@ -88,6 +90,7 @@ class Report:
     phases: Mapping[str, float] = field(default_factory=dict)
     engine: str = ""
     workers: int = 1
+    fewest_workers: int = 0  # 0: not known
     threads: str = ""
     memory_limit: int | None = None
     memory_from: str = ""
@@ -217,7 +220,8 @@ class Report:
         if not self.engine:
             return ""
         who = f" ({self.threads})" if self.threads else ""
-        return f"{self.engine}, {plural(self.workers, 'worker')}{who}"
+        fewer = f"{self.fewest_workers} to " if 0 < self.fewest_workers < self.workers else ""
+        return f"{self.engine}, {fewer}{plural(self.workers, 'worker')}{who}"
 
     def _sent(self) -> str:
         if not (self.bytes_down or self.bytes_up) or not self.passes:

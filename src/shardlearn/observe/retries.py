@@ -41,6 +41,8 @@ class Retries:
 
 def told(event: PieceRetried) -> str:
     """`rows 448 to 999 tried again: worker 2 died`."""
+    if event.merging:
+        return f"parts {event.first:,} to {event.stop - 1:,} of an answer merged again: {reason(event.why)}"
     first, stop = event.rows
     return f"rows {first:,} to {stop - 1:,} tried again: {reason(event.why)}"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from shardlearn.core.matrix import Array
 from shardlearn.core.query import Carry, Columns, Query
 from shardlearn.core.rows import Ids, Rows
 from shardlearn.core.solver import Solver, State, Status
-from shardlearn.core.statistic import Statistic, is_running, is_spread
+from shardlearn.core.statistic import Statistic, is_cut, is_running, is_spread
 
 P = TypeVar("P")
 S = TypeVar("S", bound=State)
@@ -60,10 +62,9 @@ class Together(Generic[P, S]):
             for part in parts.values():
                 if not is_running(part):
                     raise TypeError(f"Query.runs needs a statistic with `add`; {type(part).__name__} has none")
-        joint = Joint(parts)
         spread = any(is_spread(part) for part in parts.values())
         carry = tuple(_prefixed(i, carry) for i, query in asked.items() for carry in query.carry)
-        return replace(first, measure=SpreadJoint(joint) if spread else joint, carry=carry)
+        return replace(first, measure=SpreadJoint(parts) if spread else Joint(parts), carry=carry)
 
     def tell(self, problems: Sequence[P], state: TogetherState[S], answers: Answers, /) -> TogetherState[S]:
         each = list(state.each)
@@ -81,79 +82,69 @@ class Together(Generic[P, S]):
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """Several statistics of one visit; each sees its own carried columns under their own names."""
+    """Several statistics of one visit; each sees its own carried columns under their own names.
 
-    parts: Mapping[int, Statistic[Any]]
+    Cut into the parts of its parts; one that can't be cut is a part as a whole.
+    """
+
+    each: Mapping[int, Statistic[Any]]
 
     @property
     def exact(self) -> bool:
-        return all(part.exact for part in self.parts.values())
+        return all(one.exact for one in self.each.values())
 
     def of(self, block: Block, /) -> dict[int, Any]:
-        return {i: part.of(_scoped(i, block)) for i, part in self.parts.items()}
+        return {i: one.of(_scoped(i, block)) for i, one in self.each.items()}
 
     def add(self, into: Answers, block: Block, /) -> dict[int, Any]:
         """An exact part that can't walk is merged, which gives the same bits."""
         out = {}
-        for i, part in self.parts.items():
+        for i, one in self.each.items():
             own = _scoped(i, block)
-            out[i] = part.add(into[i], own) if is_running(part) else part.merge(into[i], part.of(own))
+            out[i] = one.add(into[i], own) if is_running(one) else one.merge(into[i], one.of(own))
         return out
 
     def merge(self, left: Answers, right: Answers, /) -> dict[int, Any]:
-        return {i: self.parts[i].merge(answer, right[i]) for i, answer in left.items()}
+        return {i: self.each[i].merge(answer, right[i]) for i, answer in left.items()}
 
     def bytes(self) -> int:
-        return sum(part.bytes() for part in self.parts.values())
-
-
-@dataclass(frozen=True, slots=True)
-class SpreadJoint:
-    """A joint statistic cut into the parts of its parts; one that can't be cut is a part as a whole."""
-
-    joint: Joint
-
-    @property
-    def exact(self) -> bool:
-        return self.joint.exact
+        return sum(one.bytes() for one in self.each.values())
 
     @property
     def parts(self) -> int:
-        return len(self._where())
-
-    def of(self, block: Block, /) -> dict[int, Any]:
-        return self.joint.of(block)
-
-    def add(self, into: Answers, block: Block, /) -> dict[int, Any]:
-        return self.joint.add(into, block)
-
-    def merge(self, left: Answers, right: Answers, /) -> dict[int, Any]:
-        return self.joint.merge(left, right)
-
-    def bytes(self) -> int:
-        return self.joint.bytes()
+        return sum(map(_parts, self.each.values()))
 
     def part(self, answer: Answers, i: int, /) -> dict[int, Any]:
-        owner, j = self._where()[i]
-        part = self.joint.parts[owner]
-        return {owner: part.part(answer[owner], j) if is_spread(part) else answer[owner]}
+        owner, j = self._where(i)
+        one = self.each[owner]
+        return {owner: one.part(answer[owner], j) if is_cut(one) else answer[owner]}
 
-    def finish(self, i: int, merged: Answers, /) -> Any:
-        owner, j = self._where()[i]
-        part = self.joint.parts[owner]
-        return part.finish(j, merged[owner]) if is_spread(part) else merged[owner]
+    def join(self, results: Sequence[Answers], /) -> dict[int, Any]:
+        by_owner: dict[int, list[Any]] = {owner: [] for owner in self.each}
+        for result in results:
+            for owner, part in result.items():
+                by_owner[owner].append(part)
+        return {i: one.join(by_owner[i]) if is_cut(one) else by_owner[i][0] for i, one in self.each.items()}
 
-    def join(self, results: Sequence[Any], /) -> dict[int, Any]:
-        by_owner: dict[int, list[Any]] = {owner: [] for owner in self.joint.parts}
-        for (owner, _), result in zip(self._where(), results, strict=True):
-            by_owner[owner].append(result)
-        parts = self.joint.parts
-        return {i: part.join(by_owner[i]) if is_spread(part) else by_owner[i][0] for i, part in parts.items()}
+    def _where(self, i: int) -> tuple[int, int]:
+        """Problem and own number of a part."""
+        ends = list(accumulate(map(_parts, self.each.values())))
+        at = bisect_right(ends, i)
+        return list(self.each)[at], i - (ends[at - 1] if at else 0)
 
-    def _where(self) -> list[tuple[int, int]]:
-        """Problem and own number of each part."""
-        parts = self.joint.parts.items()
-        return [(i, j) for i, part in parts for j in range(part.parts if is_spread(part) else 1)]
+
+@dataclass(frozen=True, slots=True)
+class SpreadJoint(Joint):
+    """One with parts that are finished; the others stay as they are."""
+
+    def finish(self, i: int, merged: Answers, /) -> dict[int, Any]:
+        owner, j = self._where(i)
+        one = self.each[owner]
+        return {owner: one.finish(j, merged[owner]) if is_spread(one) else merged[owner]}
+
+
+def _parts(one: Statistic[Any]) -> int:
+    return one.parts if is_cut(one) else 1
 
 
 @dataclass(frozen=True, slots=True)

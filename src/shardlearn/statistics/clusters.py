@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from shardlearn.core.fixed import Scale
 from shardlearn.core.matrix import Array, Floats, Ints, raw, take_rows, to_dense
 
 from .double import Double
+from .parts import parts_of, stretch, together
 
 LABELS = "labels"  # name of the carry
 Labels = NDArray[np.int32]
@@ -142,6 +143,18 @@ class ClusterSums:
 
     def bytes(self) -> int:
         return 8 * (self.k * (1 + self.scale.limbs * self.features) + 1)
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: Moved, i: int, /) -> Moved:
+        count = self.parts
+        return Moved(stretch(answer.sums, i, count), stretch(answer.weights, i, count), 0 if i else answer.changed)
+
+    def join(self, results: Sequence[Moved], /) -> Moved:
+        sums = together([part.sums for part in results], (self.scale.limbs, self.k, self.features))
+        return Moved(sums, together([part.weights for part in results], (self.k,)), results[0].changed)
 
 
 # -- rows far from their centre ----------------------------------------------------------------------------------------

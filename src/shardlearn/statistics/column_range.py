@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,8 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Floats
+
+from .parts import parts_of, stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,13 @@ class ColumnRange:
 
     def bytes(self) -> int:
         return 16 * self.features
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: Range, i: int, /) -> Range:
+        return Range(stretch(answer.low, i, self.parts), stretch(answer.high, i, self.parts))
+
+    def join(self, results: Sequence[Range], /) -> Range:
+        return Range(np.concatenate([part.low for part in results]), np.concatenate([part.high for part in results]))

@@ -5,7 +5,7 @@ The Hessian of outputs a and b is sum_i s_i D_i,ab x~_i x~_i', x~ = (x, 1): a Gr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +16,8 @@ from shardlearn.core.block import Block
 from shardlearn.core.matrix import Floats
 from shardlearn.losses.loss import Loss
 
-from .gradient import GradSums, LossSums, column_sums, wanted
+from .gradient import GradSums, LossSums, column_sums, joined_sums, part_of_sums, wanted
+from .parts import add_band, parts_of, stretch, together, upper_band, upper_of
 
 STEPS = (1.0, 0.5, 0.25, 0.125)
 
@@ -56,7 +57,7 @@ class Curvature:
     def merge(self, left: CurvatureSums, right: CurvatureSums, /) -> CurvatureSums:
         sums = GradSums(self.loss, self.W, self.b, self.pivot).merge(left.sums, right.sums)
         for mine, other in zip(left.G, right.G, strict=True):
-            kernels.add_upper(other, mine)
+            add_band(other, mine)
         for name in ("values", "weight", "sum_x"):
             mine = getattr(left, name)
             mine += getattr(right, name)
@@ -66,6 +67,25 @@ class Curvature:
         k, p = len(self.b), int(self.W.shape[1])
         pairs = k * (k + 1) // 2
         return 8 * (k * (p + 1) + 3 + len(STEPS) + pairs * (p * p + p + 1))
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: CurvatureSums, i: int, /) -> CurvatureSums:
+        n = self.parts
+        values, weight, sum_x = (stretch(sums, i, n) for sums in (answer.values, answer.weight, answer.sum_x))
+        return CurvatureSums(part_of_sums(answer.sums, i, n), values, weight, sum_x, upper_band(answer.G, i, n))
+
+    def join(self, results: Sequence[CurvatureSums], /) -> CurvatureSums:
+        count, p = len(tuple(pairs_of(len(self.b)))), self.W.shape[1]
+        return CurvatureSums(
+            joined_sums([part.sums for part in results], self.W.shape),
+            together([part.values for part in results], (len(STEPS),)),
+            together([part.weight for part in results], (count,)),
+            together([part.sum_x for part in results], (count, p)),
+            upper_of([part.G for part in results]),
+        )
 
     def _gradient(self, block: Block) -> LossSums:
         return GradSums(self.loss, self.W, self.b, self.pivot).of(block)

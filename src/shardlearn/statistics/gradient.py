@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from shardlearn.core.matrix import Array, Floats
 from shardlearn.losses.loss import Loss
 
 from .double import Double, total
+from .parts import parts_of, stretch, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,27 @@ class GradSums:
 
     def bytes(self) -> int:
         return 8 * (self.W.size + self.b.size + 3)
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: LossSums, i: int, /) -> LossSums:
+        return part_of_sums(answer, i, self.parts)
+
+    def join(self, results: Sequence[LossSums], /) -> LossSums:
+        return joined_sums(results, self.W.shape)
+
+
+def part_of_sums(sums: LossSums, i: int, parts: int) -> LossSums:
+    """Part i of the gradient; each has the numbers too."""
+    return replace(sums, grad=stretch(sums.grad, i, parts), grad_b=stretch(sums.grad_b, i, parts))
+
+
+def joined_sums(parts: Sequence[LossSums], shape: tuple[int, ...]) -> LossSums:
+    """The sums of which these are the parts; shape of the gradient."""
+    grad = together([part.grad for part in parts], shape)
+    return replace(parts[0], grad=grad, grad_b=np.concatenate([part.grad_b for part in parts]))
 
 
 def composed(statistic: GradSums, block: Block) -> LossSums:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from shardlearn.core.matrix import Floats, Matrix
 from shardlearn.kernels import GramSums
 
 from .gradient import wanted
+from .parts import add_band, parts_of, stretch, together, upper_band, upper_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Gram:
         return kernels.gram(*self._rows(block), self.pivot_y, out=into)
 
     def merge(self, left: GramSums, right: GramSums, /) -> GramSums:
-        kernels.add_upper(right.G, left.G)
+        add_band(right.G, left.G)
         for name in ("weight_sum", "sum_x", "sum_y", "H", "yy"):
             mine = getattr(left, name)
             mine += getattr(right, name)
@@ -42,6 +44,27 @@ class Gram:
     def bytes(self) -> int:
         p, t = self.features, self.targets
         return 8 * (p * p + p * t + p + 2 * t + 1)
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: GramSums, i: int, /) -> GramSums:
+        n = self.parts
+        vectors = {name: stretch(getattr(answer, name), i, n) for name in ("weight_sum", "sum_x", "sum_y", "H", "yy")}
+        return GramSums(G=upper_band(answer.G, i, n), **vectors)
+
+    def join(self, results: Sequence[GramSums], /) -> GramSums:
+        weight_sum, sum_x, sum_y, G, H, yy = zip(*results, strict=True)
+        p, t = self.features, self.targets
+        return GramSums(
+            together(weight_sum, (1,)),
+            together(sum_x, (p,)),
+            together(sum_y, (t,)),
+            upper_of(G),
+            together(H, (p, t)),
+            together(yy, (t,)),
+        )
 
     def _rows(self, block: Block) -> tuple[Matrix, Floats | None, Floats | None, Floats | None]:
         """Features, targets, weights and the pivot of the features."""

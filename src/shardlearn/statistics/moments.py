@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.matrix import Floats
 
 from .gradient import wanted
+from .parts import parts_of, stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,15 @@ class Moments:
 
     def bytes(self) -> int:
         return 8 * (2 * self.features + self.targets + 1)
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: MomentSums, i: int, /) -> MomentSums:
+        vectors = (stretch(sums, i, self.parts) for sums in (answer.sum, answer.square, answer.sum_y))
+        return MomentSums(answer.weight, *vectors)
+
+    def join(self, results: Sequence[MomentSums], /) -> MomentSums:
+        vectors = ([getattr(part, name) for part in results] for name in ("sum", "square", "sum_y"))
+        return MomentSums(results[0].weight, *map(np.concatenate, vectors))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.matrix import Floats
 
 from .gradient import column_sums, weight_of
+from .parts import parts_of, stretch, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,15 @@ class Products:
 
     def bytes(self) -> int:
         return 8 * (self.V.size + self.shift.size + 1)
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: ProductSums, i: int, /) -> ProductSums:
+        n = self.parts
+        return ProductSums(answer.weight, stretch(answer.products, i, n), stretch(answer.sum_z, i, n))
+
+    def join(self, results: Sequence[ProductSums], /) -> ProductSums:
+        products = together([part.products for part in results], self.V.shape)
+        return ProductSums(results[0].weight, products, np.concatenate([part.sum_z for part in results]))

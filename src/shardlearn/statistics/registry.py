@@ -12,7 +12,7 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Array, Csr, Floats, Matrix
+from shardlearn.core.matrix import Array, Csr, Floats, Matrix, to_dense
 from shardlearn.core.rng import Purpose, philox, uniform
 from shardlearn.core.statistic import Statistic
 from shardlearn.losses.logistic import Logistic
@@ -24,10 +24,12 @@ from .class_weights import ClassWeights
 from .clusters import ClusterSums, Farthest, Inertia
 from .column_range import ColumnRange
 from .curvature import Curvature
+from .distances import METRICS, Metric
 from .gradient import GradSums
 from .gram import Gram
 from .labels import Labels
 from .moments import Moments
+from .neighbors import NearestRows
 from .products import Products
 from .sample_rows import SampleRows
 from .seeding import Drawn, Extent, Masses, Potentials
@@ -170,6 +172,16 @@ def _curvature_alone(seed: int, n: int) -> Case:
     return Case(Curvature(Logistic(), *model(seed, 1)), block(seed, n, codes(seed, n, 2)))
 
 
+def _nearest_rows(seed: int, n: int) -> Case:
+    """Rows and queries of few values: many ties."""
+    rows = block(seed, n, codes(seed, n, 5))
+    X = np.rint(numbers(seed, 24, (9, width(seed))))
+    if not is_sparse(seed):
+        rows = replace(rows, X=np.rint(to_dense(rows.X)))
+    metric = Metric(METRICS[seed % 7 % len(METRICS)], 3.0)
+    return Case(NearestRows(X, 1 + seed % 11, metric, () if seed % 3 else None), rows)
+
+
 def _labels(seed: int, n: int) -> Case:
     drawn = codes(seed, n, 2 + seed % 40)
     kinds: tuple[Array, ...] = (
@@ -257,6 +269,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "gram of directions": Row(_gram_through),
         "moments": Row(_moments),
         "products": Row(_products),
+        "nearest rows": Row(_nearest_rows, weighted=False),
         "rows": Row(_sample_rows, weighted=False),
         "curvature, multinomial": Row(_curvature),
         "curvature, logistic": Row(_curvature_alone),

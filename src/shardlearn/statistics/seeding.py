@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from shardlearn.core.matrix import Array, Floats, Ints, take_rows, to_dense
 
 from .clusters import whole
 from .double import Double
+from .parts import parts_of, stretch, together
 
 NEAR = "near"  # name of the carry
 
@@ -49,6 +50,18 @@ class Extent:
 
     def bytes(self) -> int:
         return 16 * self.features + 16
+
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: Spans, i: int, /) -> Spans:
+        low, high = (stretch(values, i, self.parts) for values in (answer.low, answer.high))
+        return Spans(0, low, high, 0.0) if i else Spans(answer.rows, low, high, answer.heaviest)
+
+    def join(self, results: Sequence[Spans], /) -> Spans:
+        low, high = (together([getattr(one, name) for one in results], (self.features,)) for name in ("low", "high"))
+        return Spans(results[0].rows, low, high, results[0].heaviest)
 
 
 # -- the nearest candidate, carried ------------------------------------------------------------------------------------

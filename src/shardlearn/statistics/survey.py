@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from itertools import pairwise
 from typing import ClassVar, Protocol
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Array, Ints, slice_rows
+
+from .parts import parts_of, stretch
 
 NEVER = np.iinfo(np.int64).max  # first row of what was not found
 MOST_FLAGS = 1 << 17  # columns x files up to which files are counted
@@ -42,6 +44,11 @@ class Bad:
         found = np.flatnonzero(count)
         self.count[found] = count[found]
         self.first[found] = ids[first[found]]
+
+    def part(self, i: int, parts: int) -> Bad:
+        """Some of the columns."""
+        columns = slice(len(self.count) * i // parts, len(self.count) * (i + 1) // parts)
+        return Bad(self.count[columns], self.first[columns], self.files[columns])
 
     def merge(self, other: Bad) -> Bad:
         return Bad(
@@ -126,6 +133,23 @@ class Survey:
     def bytes(self) -> int:
         return 2 * self.p * (16 + len(self.starts)) + 8 * (self.p + 2) + 5 * (16 + len(self.starts)) + 64
 
+    @property
+    def parts(self) -> int:
+        return parts_of(self.bytes())
+
+    def part(self, answer: Findings, i: int, /) -> Findings:
+        """Some of the columns; each part has all that is not by column."""
+        n = self.parts
+        missing, infinite = answer.missing.part(i, n), answer.infinite.part(i, n)
+        return replace(answer, dropped_by=stretch(answer.dropped_by, i, n), missing=missing, infinite=infinite)
+
+    def join(self, results: Sequence[Findings], /) -> Findings:
+        missing, infinite = (
+            _side_by_side([getattr(part, name) for part in results]) for name in ("missing", "infinite")
+        )
+        dropped_by = np.concatenate([part.dropped_by for part in results])
+        return replace(results[0], dropped_by=dropped_by, missing=missing, infinite=infinite)
+
     def _features(self, block: Block) -> tuple[Bad, Bad]:
         missing, infinite = self._none(self.p), self._none(self.p)
         bad = kernels.count_bad(block.X) if block.n else None
@@ -170,6 +194,11 @@ class Survey:
         if other is self.clean:
             return one
         return other if one is self.clean else one.merge(other)
+
+
+def _side_by_side(parts: Sequence[Bad]) -> Bad:
+    """The columns of all parts."""
+    return Bad(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("count", "first", "files")))
 
 
 def _plain(value: float) -> float:

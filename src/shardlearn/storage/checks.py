@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from shardlearn.core.matrix import Array
+from shardlearn.core.matrix import Array, Csr
 
 from .canonical import damaged
 
 Fitted = Mapping[str, Any]
+READING = {"columns", "drop_columns", "format", "dtype", "missing", "n_features", "zero_based"}  # of a reference
 
 
 def check(name: str, fitted: Fitted, where: str) -> None:
@@ -30,6 +32,8 @@ def _sound(name: Any, value: Any) -> bool:
         if value.dtype.kind == "f":
             return value.dtype.itemsize in (4, 8) and bool(np.isfinite(value).all())
         return value.dtype.kind in "biuU" or (value.dtype == object and all(isinstance(v, str) for v in value.flat))
+    if isinstance(value, Csr):
+        return name == "rows_" and bool(np.isfinite(value.data).all())
     if isinstance(value, float | np.floating):
         return bool(np.isfinite(value))
     return value is None or isinstance(value, int | str | np.integer)
@@ -63,6 +67,60 @@ def _classifier(fitted: Fitted) -> str | None:
     return wrong or ("coef_" if fitted["coef_"].shape[:-1] != (rows,) else None)
 
 
+def _neighbors(fitted: Fitted) -> str | None:
+    """rows_ (n, p) and what belongs to them, or base_, which says where they are."""
+    p, n, rows = (fitted.get(name) for name in ("n_features_in_", "n_samples_fit_", "rows_"))
+    if type(p) is not int or p < 1:
+        return "n_features_in_"
+    if type(n) is not int or n < 1:
+        return "n_samples_fit_"
+    if rows is None:
+        return _reference(fitted)
+    if not (_floats(rows) or isinstance(rows, Csr)) or rows.shape != (n, p) or "base_" in fitted:
+        return "rows_"
+    ids, targets = fitted.get("row_ids_"), fitted.get("targets_")
+    if ids is not None and not (_integers(ids) and ids.shape == (n,) and not _repeats(ids)):
+        return "row_ids_"
+    return "targets_" if targets is not None and targets.shape[:1] != (n,) else None
+
+
+def _reference(fitted: Fitted) -> str | None:
+    try:
+        told = json.loads(fitted.get("base_", ""))
+    except (TypeError, ValueError):
+        return "base_"
+    match told:
+        case {"paths": list(paths), "reading": dict(reading), "rows": int(), "stamp": str(), "y": y, **rest}:
+            good = not rest and paths and all(isinstance(path, str) for path in paths) and set(reading) <= READING
+            return None if good and (y is None or isinstance(y, str)) else "base_"
+    return "base_"
+
+
+def _neighbors_of_classes(fitted: Fitted) -> str | None:
+    """Where rows are kept, targets are codes of the classes."""
+    classes, targets = fitted.get("classes_"), fitted.get("targets_")
+    if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 1 or _repeats(classes):
+        return "classes_"
+    codes = _integers(targets) and targets.ndim == 1 and bool(((targets >= 0) & (targets < len(classes))).all())
+    if fitted.get("rows_") is not None and not codes:
+        return "targets_"
+    return _neighbors(fitted)
+
+
+def _neighbors_of_numbers(fitted: Fitted) -> str | None:
+    """Where rows are kept, so are targets, (n,) or (n, t)."""
+    t, targets = fitted.get("n_targets_"), fitted.get("targets_")
+    if type(t) is not int or t < 0:
+        return "n_targets_"
+    if fitted.get("rows_") is not None and (not _floats(targets) or targets.shape[1:] != ((t,) if t else ())):
+        return "targets_"
+    return _neighbors(fitted)
+
+
+def _integers(value: object) -> TypeGuard[Array]:
+    return isinstance(value, np.ndarray) and value.dtype == np.int64
+
+
 def _repeats(classes: Any) -> bool:
     """Whether labels are not strictly ascending."""
     return bool((classes[1:] <= classes[:-1]).any())
@@ -87,7 +145,10 @@ def _clusters(fitted: Fitted) -> str | None:
 
 CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
     "KMeans": _clusters,
+    "KNeighborsClassifier": _neighbors_of_classes,
+    "KNeighborsRegressor": _neighbors_of_numbers,
     "LinearRegression": _linear,
     "LogisticRegression": _classifier,
+    "NearestNeighbors": _neighbors,
     "Ridge": _linear,
 }

@@ -30,8 +30,11 @@ FILES = {"model.json", "model.safetensors", "data.json"}
 # The only classes that a file may name.
 ESTIMATORS = {
     "KMeans": "shardlearn.cluster:KMeans",
+    "KNeighborsClassifier": "shardlearn.neighbors:KNeighborsClassifier",
+    "KNeighborsRegressor": "shardlearn.neighbors:KNeighborsRegressor",
     "LinearRegression": "shardlearn.linear_model:LinearRegression",
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
+    "NearestNeighbors": "shardlearn.neighbors:NearestNeighbors",
     "Ridge": "shardlearn.linear_model:Ridge",
 }
 
@@ -50,7 +53,8 @@ class Estimator(Protocol):
 def save(estimator: Estimator, folder: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Save a fitted estimator: safetensors and JSON with a manifest, no pickle.
 
-    The folder is whole, or what it was before, whatever happens meanwhile.
+    The folder is whole, or what it was before, whatever happens meanwhile. Models are sums and weights; one of
+    neighbours is its training rows, or a reference to them: "holds" in model.json says which.
 
     Parameters
     ----------
@@ -65,13 +69,16 @@ def save(estimator: Estimator, folder: str | os.PathLike[str], overwrite: bool =
     bare, held = _split(fitted)
     parameters, arrays = _encoded(parameters_of(estimator), "parameters")
     values, more = _encoded(bare, "fitted")
-    head: Json = {
+    head: dict[str, Json] = {
         "format": FORMAT,
         "class": name,
         "numerics": core_fingerprint.NUMERICS,
         "parameters": parameters,
         "fitted": values,
     }
+    holds: str | None = getattr(estimator, "_holds", None)
+    if holds is not None:
+        head["holds"] = holds
     files = {"model.json": dumps(head), "model.safetensors": tensors.pack(arrays | more), "data.json": dumps(held)}
     report: Any = getattr(estimator, "report_", None)
     beside = dumps({"report": None if report is None else _plain(report.to_dict())})
@@ -94,7 +101,7 @@ def load(folder: str | os.PathLike[str]) -> Any:
     if set(files) != FILES:
         raise damaged(where, "other files than a model's", "SL5108")
     head = loads(files["model.json"], where)
-    if not isinstance(head, dict) or set(head) != {"format", "class", "numerics", "parameters", "fitted"}:
+    if not isinstance(head, dict) or set(head) - {"holds"} != {"format", "class", "numerics", "parameters", "fitted"}:
         raise damaged(where, "no model", "SL5108")
     check_format(head["format"], FORMAT, where)
     kind = estimator_class(head["class"], where)
@@ -114,7 +121,8 @@ def fingerprint(estimator: Estimator) -> str:
     that labels came in are left out: the same rows give the same fingerprint as an array, a frame or a file.
     """
     name = _name(estimator)
-    bare, _ = _split(_fitted(estimator))
+    identity = getattr(estimator, "_identity", None)
+    bare, _ = _split(_fitted(estimator) if identity is None else identity())
     parameters, arrays = _encoded(parameters_of(estimator), "parameters")
     arrays |= {name: _as_array(value) for name, value in bare.items() if value is not None}
     seed = getattr(estimator, "seed_", None)

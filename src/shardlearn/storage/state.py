@@ -27,6 +27,7 @@ from shardlearn.core.matrix import Array, Csr
 from . import tensors
 from .atomic import check_format, read_folder, write_folder
 from .canonical import Json, damaged, dumps, loads
+from .kinds import fits, kinds_of
 
 FORMAT = 1
 DEEPEST = 100
@@ -241,7 +242,13 @@ class _Reader:
             raise self.unknown(name)
         if set(fields) != {f.name for f in dataclasses.fields(kind)}:
             raise self.wrong(f"{name} with other fields than it has")
-        out: Any = kind(**{field: self.value(v, depth + 1) for field, v in fields.items()})
+        values = {field: self.value(v, depth + 1) for field, v in fields.items()}
+        strange = [
+            field for field, kinds in kinds_of(kind).items() if field in values and not fits(values[field], kinds)
+        ]
+        if strange:
+            raise self.wrong(f"{name} whose {strange[0]} is of another kind than it says")
+        out: Any = kind(**values)
         if isinstance(out, Csr):
             self.check_csr(out)
         return out

@@ -1,0 +1,56 @@
+"""Docstrings and the page about neighbours: examples run, every parameter and attribute is described."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.neighbors.brute import data
+
+import shardlearn.neighbors
+from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+
+MODELS = [NearestNeighbors, KNeighborsClassifier, KNeighborsRegressor]
+INNER = {"targets_", "row_ids_", "n_targets_"}  # told of with rows_
+
+
+@pytest.mark.parametrize("Model", MODELS)
+def test_examples_run(Model: Any) -> None:
+    finder, runner = doctest.DocTestFinder(recurse=True), doctest.DocTestRunner()
+    tests = [test for test in finder.find(Model) if test.examples]
+    assert tests
+    for test in tests:
+        assert runner.run(test).failed == 0
+
+
+@pytest.mark.parametrize("Model", MODELS)
+def test_everything_is_described(Model: Any) -> None:
+    text = inspect.getdoc(Model) or ""
+    parameters, _, attributes = text.partition("Attributes\n----------")
+    for name in inspect.signature(Model).parameters:
+        assert f"\n{name} : " in parameters, name
+    X, _ = data("normal", 30, 2, 1)
+    for name in vars(Model().fit(X, (X[:, 0] > 0).astype(int))):
+        assert not name.endswith("_") or name in INNER or f"\n{name} : " in attributes, name
+    for name, method in inspect.getmembers(Model, inspect.isfunction):
+        if not name.startswith("_") and method.__module__.startswith("shardlearn"):
+            doc = inspect.getdoc(method) or ""
+            for parameter in list(inspect.signature(method).parameters)[1:]:
+                assert f"\n{parameter} : " in doc, (name, parameter)
+
+
+def test_the_page_runs(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "neighbors.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_public_names() -> None:
+    assert shardlearn.neighbors.__all__ == ["KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"]
