@@ -1,0 +1,39 @@
+"""k-means on Ray: the fingerprint and labels of threads, for any number of workers, whatever holds the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tests.cluster.test_bits import CASES, NARROW, WEIGHT, bits
+from tests.linear_model.test_bits import layouts
+
+import shardlearn
+from shardlearn.cluster import KMeans
+
+
+@pytest.fixture(autouse=True)
+def _cluster(ray_cluster: None) -> None:
+    """There is one."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case(name: str) -> None:
+    model, X, weight = CASES[name]
+    with shardlearn.engine("threads", workers=2):
+        wanted = bits(model, X, weight)
+    for workers in (1, 2, 3) if name in ("f32, weights", "sparse") else (2,):
+        with shardlearn.engine("ray", address="local", workers=workers):
+            assert bits(model, X, weight) == wanted, f"{workers} workers"
+            assert model.report_.engine == "ray"
+
+
+def test_whatever_holds_the_rows(tmp_path: Path) -> None:
+    model, X = KMeans(6, random_state=2, max_iter=5), NARROW[:60_000]
+    names = [f"x{j}" for j in range(17)]
+    data = pa.table({**dict(zip(names, X.T, strict=True)), "w": WEIGHT[:60_000]})
+    wanted = shardlearn.fingerprint(model.fit(X, sample_weight=WEIGHT[:60_000]))
+    for name, held in layouts(data, tmp_path):
+        with shardlearn.engine("ray", address="local", workers=3):
+            assert shardlearn.fingerprint(model.fit(held, sample_weight="w")) == wanted, name
