@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -32,6 +32,7 @@ WORKERS = (1, 2, 4)
 SIZES = (8, 100_000, 1_000_000)  # bytes of a state, and of its answer
 ROUNDS = 60
 LARGE = 10e12
+HEAD = ("10 TB", "Machines", "First pass", "Later passes", "of it overhead", "Fit", "Machine-hours")
 JOBS = (
     Job("least squares, 100 features", LARGE, 1e3, 8e4, 2),
     Job("logistic, 100 features", LARGE, 1e3, 1e3, 20),
@@ -84,9 +85,27 @@ def fitted(found: Mapping[int, Seen]) -> Constants:
     t = np.array([t for *_, t in rows])
     weight = 1 / t  # what is short counts as much as what is long
     a, b, c, d = nnls(A * weight[:, None], t * weight)[0]
-    alone = found[1]
-    rest = a + b
+    alone, rest = found[1], a + b
     return Constants(a, b, c, d, alone.data / (alone.cold - rest), alone.data / (alone.cached - rest))
+
+
+def named(c: Constants) -> list[tuple[str, str]]:
+    """As they are printed."""
+    return [
+        ("`round`", f"{1e3 * c.round:.3f} ms"),
+        ("`call`", f"{1e3 * c.call:.3f} ms"),
+        ("`byte`", f"{1e9 * c.byte:.3f} ns"),
+        ("`byte_call`", f"{1e9 * c.byte_call:.3f} ns"),
+        ("`cold`", f"{c.cold / 1e9:.3f} GB/s"),
+        ("`cached`", f"{c.cached / 1e9:.3f} GB/s"),
+    ]
+
+
+def printed(rows: Sequence[tuple[str, str]]) -> Constants:
+    """Those that were printed, so that the page follows from itself."""
+    values = [float(text.split()[0]) for _, text in rows]
+    scales = (1e-3, 1e-3, 1e-9, 1e-9, 1e9, 1e9)
+    return Constants(*(value * scale for value, scale in zip(values, scales, strict=True)))
 
 
 def checked(constants: Constants, found: Mapping[int, Seen]) -> list[tuple[str, ...]]:
@@ -135,19 +154,11 @@ def asked(constants: Constants) -> list[tuple[str, ...]]:
 def main() -> None:
     print(f"{machine()}\n{REPEATS} runs of a pass, {ROUNDS} of a round; medians\n", flush=True)
     found = {workers: seen(workers) for workers in WORKERS}
-    constants = fitted(found)
-    named = [
-        ("`round`", f"{1e3 * constants.round:.2f} ms"),
-        ("`call`", f"{1e3 * constants.call:.2f} ms"),
-        ("`byte`", f"{1e9 * constants.byte:.2f} ns"),
-        ("`byte_call`", f"{1e9 * constants.byte_call:.2f} ns"),
-        ("`cold`", f"{constants.cold / 1e9:.2f} GB/s"),
-        ("`cached`", f"{constants.cached / 1e9:.2f} GB/s"),
-    ]
-    print(markdown(("Constant", "Measured"), named) + "\n")
+    rows = named(fitted(found))
+    constants = printed(rows)
+    print(markdown(("Constant", "Measured"), rows) + "\n")
     print(markdown(("What", "Workers", "Model", "Seen", "Model / seen"), checked(constants, found)) + "\n")
-    head = ("10 TB", "Machines", "First pass", "Later passes", "of it overhead", "Fit", "Machine-hours")
-    print(markdown(head, asked(constants)))
+    print(markdown(HEAD, asked(constants)))
 
 
 if __name__ == "__main__":
