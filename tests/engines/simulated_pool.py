@@ -49,7 +49,7 @@ class SimulatedPool:
                 attempt = Attempt(ticket, None, inbox.events.append, lambda: False)
                 answer: Any = task.do(self._place, attempt)
                 if task.portions:
-                    there, kept = parted(task.asked, answer, task.portions)  # type: ignore[arg-type]
+                    there, kept = parted(task.asked, answer, task.portions)  # type: ignore[arg-type]  # a task with portions has a query
                     answer = Left(there, tuple(kept))
                 held.append((inbox, Done(ticket, answer)))
             else:

@@ -131,7 +131,7 @@ def test_workers_get_what_they_work_with(name: str, monkeypatch: pytest.MonkeyPa
         assert added <= len(parts_of(range(*piece), size)) + (not before), "no more than this piece needs"
         assert added >= 2
         if not exact:
-            tree.add(end.answer)  # type: ignore[arg-type]
+            tree.add(end.answer)  # type: ignore[arg-type]  # nodes
     if not exact:
         assert equal(tree.root(), reference(blocks, query))
     assert len(store.fetched) == len(store.held) + 1 + (middle % size > 0), "each part once, by who needs it"

@@ -207,7 +207,7 @@ def test_in_a_worker_of_joblib_one_worker_is_enough(monkeypatch: pytest.MonkeyPa
     class Sessions:
         def engine(self, wanted: ray_session.Wanted, memory: int | None) -> Any:
             asked.append(wanted.workers)
-            return PoolEngine("ray", object(), Room())  # type: ignore[arg-type]
+            return PoolEngine("ray", object(), Room())  # type: ignore[arg-type]  # no pool is asked
 
         def keep(self) -> None:
             pass

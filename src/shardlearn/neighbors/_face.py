@@ -116,7 +116,7 @@ class Neighbors(Face):
         return base
 
     def _targets(self, labels: Array, fit: Session) -> Array:
-        """y as it is kept."""
+        """y as it is kept; by estimators that have one: they say how."""
         raise NotImplementedError
 
     # -- what is kept ------------------------------------------------------------------------------------------------
