@@ -36,4 +36,13 @@ Rows rows_of(const RowsIn& in) {
     return in.indices || in.indptr ? sparse(in, out) : dense(in, out);
 }
 
+void within(const std::int32_t* labels, i64 n, i64 least, i64 k) {
+    std::int32_t low = 0, high = static_cast<std::int32_t>(least);
+    for (i64 i = 0; i < n; ++i) {
+        low = labels[i] < low ? labels[i] : low;
+        high = labels[i] > high ? labels[i] : high;
+    }
+    if (low < least || (n && high >= k)) throw nb::value_error("a label is none of the clusters.");
+}
+
 }  // namespace shardlearn

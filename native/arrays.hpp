@@ -75,4 +75,9 @@ struct RowsIn {  // the four fields of core.matrix.raw
 
 Rows rows_of(const RowsIn& in);
 
+constexpr i64 MOST_ROOM = 51;  // bits of a limb
+
+// Refuses labels outside of least..k - 1.
+void within(const std::int32_t* labels, i64 n, i64 least, i64 k);
+
 }  // namespace shardlearn

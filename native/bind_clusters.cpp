@@ -4,17 +4,6 @@
 namespace shardlearn {
 namespace {
 
-constexpr i64 MOST_ROOM = 51;
-
-void within(const std::int32_t* labels, i64 n, i64 least, i64 k) {
-    std::int32_t low = 0, high = static_cast<std::int32_t>(least);
-    for (i64 i = 0; i < n; ++i) {
-        low = labels[i] < low ? labels[i] : low;
-        high = labels[i] > high ? labels[i] : high;
-    }
-    if (low < least || (n && high >= k)) throw nb::value_error("a label is none of the clusters.");
-}
-
 i64 cluster_sums(const AnyIn& data, const Maybe<std::int32_t>& indices, const Maybe<i64>& indptr, i64 p,
                  const In<std::int32_t>& label, const Maybe<std::int32_t>& before, const Maybe<i64>& weight,
                  const In<double>& factor, i64 room, const Out<i64>& sums, const Out<i64>& weights) {
@@ -53,39 +42,6 @@ std::tuple<double, double> double_sum(const In<double>& terms, const Maybe<doubl
     return {high, low};
 }
 
-Rows sparse_of(const RowsIn& in) {
-    Rows x = rows_of(in);
-    if (!x.indptr) throw nb::type_error("sparse X is needed.");
-    return x;
-}
-
-Across across(const In<double>& points, const In<double>& half, i64 p) {
-    Across c = {values(points, {p, -1}, "points"), nullptr, static_cast<i64>(points.shape(1))};
-    c.half = values(half, {c.k}, "half");
-    return c;
-}
-
-void nearest_sparse(const AnyIn& data, const Maybe<std::int32_t>& indices, const Maybe<i64>& indptr, i64 p,
-                    const In<double>& points, const In<double>& half, const Out<std::int32_t>& labels,
-                    const std::optional<Out<double>>& squares) {
-    Rows x = sparse_of({data, indices, indptr, p});
-    Across c = across(points, half, p);
-    if (c.k < 1) throw nb::value_error("one point or more is needed.");
-    std::int32_t* to = values(labels, {x.n}, "labels");
-    double* distances = squares ? values(*squares, {x.n}, "squares") : nullptr;
-    Outside o;
-    kernels().nearest_sparse(x, c, to, distances);
-}
-
-void sparse_squares(const AnyIn& data, const Maybe<std::int32_t>& indices, const Maybe<i64>& indptr, i64 p,
-                    const In<double>& points, const In<double>& half, const Out<double>& squares) {
-    Rows x = sparse_of({data, indices, indptr, p});
-    Across c = across(points, half, p);
-    double* to = values(squares, {x.n, c.k}, "squares");
-    Outside o;
-    kernels().sparse_squares(x, c, to);
-}
-
 void dense_squares(const AnyIn& data, i64 p, const In<double>& points, const Out<double>& squares) {
     Maybe<std::int32_t> no_indices;
     Maybe<i64> no_indptr;
@@ -108,8 +64,6 @@ void bind_clusters(nb::module_& m) {
     m.def("loosen", loosen, SL_ARRAY("labels"), SL_ARRAY("moved"), nb::arg("most"), nb::arg("next"), SL_ARRAY("upper"),
           SL_ARRAY("lower"), SL_ARRAY("doubtful"));
     m.def("double_sum", double_sum, SL_ARRAY("values"), SL_ARRAY("weight").none());
-    m.def("nearest_sparse", nearest_sparse, SL_ROWS, SL_ARRAY("points"), SL_ARRAY("half"), SL_ARRAY("labels"), SL_ARRAY("squares").none());
-    m.def("sparse_squares", sparse_squares, SL_ROWS, SL_ARRAY("points"), SL_ARRAY("half"), SL_ARRAY("squares"));
     m.def("dense_squares", dense_squares, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("points"), SL_ARRAY("squares"));
 }
 

@@ -14,6 +14,7 @@ void bind_rows(nb::module_& m);
 void bind_integers(nb::module_& m);
 void bind_points(nb::module_& m);
 void bind_clusters(nb::module_& m);
+void bind_sparse_clusters(nb::module_& m);
 void bind_distances(nb::module_& m);
 
 namespace {
@@ -46,6 +47,7 @@ NB_MODULE(_native, m) {
     shardlearn::bind_integers(m);
     shardlearn::bind_points(m);
     shardlearn::bind_clusters(m);
+    shardlearn::bind_sparse_clusters(m);
     shardlearn::bind_distances(m);
     bind_pack(m);
 }

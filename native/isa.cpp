@@ -11,6 +11,7 @@
 #include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
+#include "kernels/sparse_clusters.hpp"
 
 #define SL_TEXT_OF(x) #x
 #define SL_TEXT(x) SL_TEXT_OF(x)
@@ -58,6 +59,11 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::double_sum,
     isa::nearest_sparse,
     isa::sparse_squares,
+    isa::pack_across,
+    isa::halves,
+    isa::moved_cells,
+    isa::join_cells,
+    isa::cell_means,
     isa::dense_squares,
     isa::nearest_by,
     isa::unit_rows,

@@ -80,10 +80,10 @@ struct Found {            // of each point the k nearest rows, by distance, then
     std::int64_t k;
 };
 
-struct Across {           // points as sparse rows are compared with them
-    const double* values; // (p, k)
-    const double* half;   // (k,) 1/2 |c|^2
-    std::int64_t k;
+struct Across {            // points as sparse rows are compared with them
+    const double* values;  // (p, line), a line for each feature
+    const double* half;    // (line,) 1/2 |c|^2, infinite beyond k
+    std::int64_t k, line;
 };
 
 struct Moves {                  // rows that go from one cluster to another
@@ -95,6 +95,17 @@ struct Moves {                  // rows that go from one cluster to another
 struct Fixed {             // fixed point: a value times `factor` is the first limb, what is left times 2^room the next
     const double* factor;  // (p,) powers of two
     std::int64_t room, limbs;
+};
+
+struct Cells {            // sums of sparse rows: features and clusters that some row touches
+    std::int64_t* at;     // (n,) feature * k + cluster, ascending
+    std::int64_t* limbs;  // (n, limbs)
+    std::int64_t n;
+};
+struct Means {                     // of cells over weights
+    const std::int64_t* weight;    // (k,)
+    const double *before, *factor; // (p, line), (p,)
+    std::int64_t k, p, line, room, limbs;
 };
 enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, MEASURES };  // of rows and points, where it is no square
 
@@ -167,6 +178,11 @@ struct Table {
     void (*double_sum)(const double* values, const double* weight, std::int64_t n, double* high, double* low);
     void (*nearest_sparse)(const Rows&, const Across&, std::int32_t* labels, double* squares);
     void (*sparse_squares)(const Rows&, const Across&, double* out);
+    void (*pack_across)(const double* points, std::int64_t k, std::int64_t p, std::int64_t line, double* out);
+    void (*halves)(const double* values, std::int64_t k, std::int64_t p, std::int64_t line, double* half);
+    std::int64_t (*moved_cells)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* weight, Cells&);
+    std::int64_t (*join_cells)(const Cells&, const Cells&, std::int64_t limbs, const Cells& out);
+    void (*cell_means)(const Cells&, const Means&, double* out, double* squares);
     void (*dense_squares)(const Rows&, const double* points, std::int64_t k, double* out);
     void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
                        const Found&);

@@ -1,4 +1,4 @@
-// What k-means asks of rows: the sums of clusters in fixed point, sums of scalars, and the nearest centre of sparse rows.
+// What k-means asks of rows: the sums of clusters in fixed point, and sums of scalars.
 #pragma once
 #include "csr.hpp"
 #include "losses.hpp"
@@ -107,47 +107,6 @@ inline void double_sum(const double* values, const double* weight, i64 n, double
     sum.total(*high, *low);
 }
 
-// score = 1/2 |c|^2 - x . c, one chain over the stored values in their order; the square is |x|^2 + 2 score, rounded once,
-// or zero. Squares are compared, so that who has met some of the points before comes to the same one.
-template <class T>
-SL_INLINE void squares_of(const Sparse<T>& x, i64 i, const Across& c, double* out) {
-    double own = 0.0;
-    for (i64 j = 0; j < c.k; ++j) out[j] = c.half[j];
-    for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) {
-        double v = static_cast<double>(x.data[t]);
-        const double* line = c.values + x.indices[t] * c.k;
-        own = fma(v, v, own);
-        for (i64 j = 0; j < c.k; ++j) out[j] = fnma(v, line[j], out[j]);
-    }
-    for (i64 j = 0; j < c.k; ++j) {
-        double square = fma(2.0, out[j], own);
-        out[j] = square < 0.0 ? 0.0 : square;
-    }
-}
-
-template <class T>
-inline void nearest_of(const Sparse<T>& x, i64 n, const Across& c, std::int32_t* labels, double* squares) {
-    double* square = scratch(0, c.k);
-    for (i64 i = 0; i < n; ++i) {
-        squares_of(x, i, c, square);
-        i64 best = 0;
-        for (i64 j = 1; j < c.k; ++j)
-            if (square[j] < square[best]) best = j;
-        labels[i] = static_cast<std::int32_t>(best);
-        if (squares) squares[i] = square[best];
-    }
-}
-
-inline void nearest_sparse(const Rows& x, const Across& c, std::int32_t* labels, double* squares) {
-    with_sparse(x, [&](auto rows) { nearest_of(rows, x.n, c, labels, squares); });
-}
-
-// The squared distance of each row to each point: (n, k).
-inline void sparse_squares(const Rows& x, const Across& c, double* out) {
-    with_sparse(x, [&](auto rows) {
-        for (i64 i = 0; i < x.n; ++i) squares_of(rows, i, c, out + i * c.k);
-    });
-}
 template <class T>
 inline void squares_to(const Rows& x, const double* points, i64 k, double* out) {
     squared_pairs<T>(

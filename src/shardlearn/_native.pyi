@@ -270,6 +270,12 @@ def double_sum(
     values: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
 ) -> tuple[float, float]: ...
+def dense_squares(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def nearest_sparse(
     data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
     indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
@@ -277,6 +283,7 @@ def nearest_sparse(
     n_columns: int,
     points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    k: int,
     labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")] | None,
 ) -> None: ...
@@ -287,12 +294,48 @@ def sparse_squares(
     n_columns: int,
     points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    k: int,
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
-def dense_squares(
-    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
-    n_columns: int,
+def pack_across(
     points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def halves(
+    lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    k: int,
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def moved_cells(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    label: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    before: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    weight: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    room: int,
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> tuple[int, int]: ...
+def join_cells(
+    at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    other_at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    other_limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    out_at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    out_limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def cell_means(
+    at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    before: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    room: int,
+    lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
 def nearest_by(

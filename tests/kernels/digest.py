@@ -197,6 +197,8 @@ def add_clusters(hashes: Hashes) -> None:
                 sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
                 changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
                 hashes.add("cluster_sums", changed, sums, weights)
+            if isinstance(X, Csr):
+                add_cells(hashes, X, scale, label, before, numbers(rng, k, p))
             found = kernels.nearest_center(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)), squares=True)
             hashes.add("nearest_center", *found)
             squares = kernels.center_squares(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)))
@@ -204,6 +206,17 @@ def add_clusters(hashes: Hashes) -> None:
             hashes.add(
                 "double_sum", *kernels.double_sum(numbers(rng, n)), *kernels.double_sum(found.square, found.square)
             )
+
+
+def add_cells(hashes: Hashes, X: Csr, scale: fixed.Scale, label: Any, before: Any, C: Floats) -> None:
+    weights = np.zeros(len(C), np.int64)
+    first = kernels.moved_cells(X, label, None, None, scale, weights)
+    second = kernels.moved_cells(X, before.clip(0), label, None, scale, weights)
+    hashes.add("moved_cells", *first, *second, weights)
+    both = kernels.join_cells(*first[:2], *second[:2])
+    hashes.add("join_cells", *both)
+    hashes.add("cell_means", *kernels.cell_means(*both, weights, C, scale))
+    hashes.add("halves", kernels.Across.of(C).half, kernels.lines_of(C)[:, : len(C)])
 
 
 def digest() -> dict[str, str]:

@@ -30,6 +30,7 @@ from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
 from shardlearn.solvers.spreading import SEARCHES, STEPS, potential, searched, settled, spread
 from shardlearn.solvers.together import Together
+from shardlearn.statistics.cells import Cells
 from shardlearn.statistics.seeding import Drawn
 
 rng = np.random.default_rng(0)
@@ -117,10 +118,9 @@ def test_lost_carries_and_workers_change_nothing(name: str) -> None:
 def bits(state: Any) -> bytes:
     lloyd = state.lloyd
     if lloyd is None:
-        return state.seeding.candidates.tobytes()
-    return (
-        b"".join(part.tobytes() for part in (lloyd.centers, lloyd.sums, lloyd.weights)) + repr(lloyd.inertia).encode()
-    )
+        return to_dense(state.seeding.candidates).tobytes()
+    sums = [lloyd.sums.at, lloyd.sums.limbs] if isinstance(lloyd.sums, Cells) else [lloyd.sums]
+    return b"".join(part.tobytes() for part in (lloyd.centers, *sums, lloyd.weights)) + repr(lloyd.inertia).encode()
 
 
 def test_the_best_of_all_partitions() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -103,6 +103,13 @@ def to_dense(X: Matrix) -> Array:
     inside = slice(X.indptr[0], X.indptr[-1])
     out[rows, X.indices[inside]] = X.data[inside]
     return out
+
+
+def doubles(X: Matrix) -> Matrix:
+    """The same values in float64."""
+    if isinstance(X, Csr):
+        return replace(X, data=X.data.astype(np.float64, copy=False))
+    return X.astype(np.float64, copy=False)
 
 
 def nbytes(X: Matrix) -> int:

@@ -250,7 +250,7 @@ def _by_name(names: list[str], counts: list[Ints], laid: Laid) -> dict[str, int]
 
 def _places(laid: Laid, bad: Bad) -> dict[str, str]:
     found = {}
-    for j in np.flatnonzero(bad.count):
+    for j in np.flatnonzero(bad.count).tolist():
         name, row = laid.columns[j], int(bad.first[j]) - laid.grid.first
         files, words = int(np.count_nonzero(bad.files[j])), f'column "{laid.columns[j]}"'
         found[name] = scan.place(laid.source.files(), words, row, int(bad.count[j]), files)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Laid:
     y_shape: tuple[int, ...]  # (), or (k,) for y with k columns
     in_memory: bool  # arrays in, arrays out; else predictions stream
     missing: str  # "error" or "drop"
-    columns: tuple[str, ...]  # what `Block.dropped` counts: the features, then y, then the weight
+    columns: Sequence[str]  # what `Block.dropped` counts: the features, then y, then the weight
     ignored: tuple[str, ...] = ()  # columns of the data that nothing uses
     given: tuple[Array | None, Array | None] = (None, None)  # y and weight, where they were given as arrays
     apart: Blocks | None = None  # y and weight alone, where both were given as arrays (or not at all), and no row drops
@@ -61,6 +62,27 @@ class Laid:
     def place(self, row: int) -> str:
         """Where a row id stands, for people: the file's name, or nothing."""
         return self.source.files().place(row - self.grid.first).file
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(Sequence[str]):
+    """Columns by their positions, and what comes after them: names are made when one is asked for."""
+
+    numbered: int
+    after: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return self.numbered + len(self.after)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [self[j] for j in range(len(self))[at]]
+        j = range(len(self))[at]
+        return f"column {j}" if j < self.numbered else self.after[j - self.numbered]
 
 
 def lay_out(X: Any, y: Any = None, sample_weight: Any = None, spec: Spec = NOTHING) -> Laid:
@@ -125,7 +147,7 @@ def _lay_out_matrix(source: MatrixSource, y: Any, sample_weight: Any, spec: Spec
         y_shape=_y_shape(labels),
         in_memory=True,
         missing=spec.missing or "error",
-        columns=(*(f"column {j}" for j in range(p)), *dropped_names(labels, weight)),
+        columns=Numbered(p, tuple(dropped_names(labels, weight))),
         given=(labels, weight),
         apart=_apart(labels, weight, grid, spec),
     )
@@ -203,11 +225,7 @@ def _lay_out_svmlight(source: Any, y: Any, sample_weight: Any, spec: Spec) -> La
         y_shape=_y_shape(labels),
         in_memory=False,
         missing=spec.missing or "error",
-        columns=(
-            *(f"column {j}" for j in range(p)),
-            *([TARGET] if own else dropped_names(labels, None)),
-            *dropped_names(None, weight),
-        ),
+        columns=Numbered(p, (*([TARGET] if own else dropped_names(labels, None)), *dropped_names(None, weight))),
         given=(labels, weight),
         apart=None if own else _apart(labels, weight, grid, spec),
     )

@@ -30,7 +30,6 @@ from shardlearn.kernels.algebra import (
     symmetric_eigen,
 )
 from shardlearn.kernels.clusters import (
-    Across,
     Bounded,
     Centers,
     Moved,
@@ -60,6 +59,15 @@ from shardlearn.kernels.rows import (
     row_products,
     weighted_rows_sum,
 )
+from shardlearn.kernels.sparse_clusters import (
+    Across,
+    cell_means,
+    join_cells,
+    lines_of,
+    moved_cells,
+    no_lines,
+    points_across,
+)
 
 
 def simd() -> str:
@@ -88,6 +96,7 @@ __all__ = [
     "add_upper",
     "all_finite",
     "axpy",
+    "cell_means",
     "center_squares",
     "centers_of",
     "cholesky",
@@ -106,19 +115,24 @@ __all__ = [
     "glm_sums",
     "glm_values",
     "gram",
+    "join_cells",
     "join_nearest",
+    "lines_of",
     "log",
     "log1p",
     "loosened",
     "matmul",
     "moments",
+    "moved_cells",
     "nearest",
     "nearest_bounds",
     "nearest_by",
     "nearest_center",
     "nearest_rows",
+    "no_lines",
     "philox",
     "pivoted_cholesky",
+    "points_across",
     "row_products",
     "simd",
     "softplus",

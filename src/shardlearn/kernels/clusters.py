@@ -10,36 +10,18 @@ from numpy.typing import NDArray
 
 import shardlearn._native as _native
 from shardlearn.core.fixed import Scale
-from shardlearn.core.matrix import Array, Floats, Ints, Matrix, raw
+from shardlearn.core.matrix import Array, Floats, Ints, Matrix, raw, to_dense
 
-from .algebra import dot
 from .points import Labels, Nearest, Points, _fields
 from .points import nearest as nearest_dense
-
-
-@dataclass(frozen=True, slots=True)
-class Across:
-    """Points as sparse rows are compared with them.
-
-    score = 1/2 |c|^2 - x . c is one FMA chain in float64 over the stored values in their order; the squared distance is
-    |x|^2 + 2 score, or zero where rounding has it below.
-    """
-
-    values: Floats  # (p, k)
-    half: Floats  # (k,)
-
-    @classmethod
-    def of(cls, values: Floats) -> Across:
-        half = np.array([0.5 * dot(point, point) for point in values])
-        return cls(np.ascontiguousarray(values.T), half)
-
+from .sparse_clusters import Across
 
 Centers: TypeAlias = Points | Across
 
 
-def centers_of(values: Floats, sparse: bool) -> Centers:
+def centers_of(values: Matrix, sparse: bool) -> Centers:
     """(k, p) points as rows of that kind are compared with them."""
-    return Across.of(values) if sparse else Points.of(np.ascontiguousarray(values))
+    return Across.of(values) if sparse else Points.of(np.ascontiguousarray(to_dense(values)))
 
 
 def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Nearest:
@@ -49,7 +31,8 @@ def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Neares
         return nearest_dense(x.data, centers, squares)
     label = np.empty(X.shape[0], np.int32)
     square = np.empty(X.shape[0]) if squares else None
-    _native.nearest_sparse(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, label, square)
+    points = centers.values, centers.half, centers.k
+    _native.nearest_sparse(x.data, x.indices, x.indptr, x.n_columns, *points, label, square)
     return Nearest(label, square, 0)
 
 
@@ -94,8 +77,8 @@ def center_squares(X: Matrix, centers: Centers) -> Floats:
         out = np.empty((X.shape[0], len(centers.values)))
         _native.dense_squares(x.data, x.n_columns, centers.values, out)
         return out
-    out = np.empty((X.shape[0], len(centers.half)))
-    _native.sparse_squares(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, out)
+    out = np.empty((X.shape[0], centers.k))
+    _native.sparse_squares(x.data, x.indices, x.indptr, x.n_columns, centers.values, centers.half, centers.k, out)
     return out
 
 

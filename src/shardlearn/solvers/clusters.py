@@ -8,7 +8,8 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Floats
+from shardlearn.core.matrix import Floats, Matrix
+from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.seeding import Spans
 
 from .problem import Shape
@@ -28,9 +29,13 @@ class Clusters:
     seed: int = 0
     start: Floats | None = None  # (k, p) centres to begin from; None: chosen
 
-    def compared(self, centers: Floats) -> kernels.Centers:
+    def compared(self, centers: Matrix) -> kernels.Centers:
         """Centres as rows are compared with them."""
         return kernels.centers_of(centers, self.shape.sparse)
+
+    def later(self, centers: Matrix) -> Later:
+        """The same, where only blocks whose columns were lost need it."""
+        return Later(centers, self.shape.sparse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from shardlearn.core.query import Query
 from shardlearn.core.solver import Status
 from shardlearn.core.statistic import Statistic
 from shardlearn.statistics.beside import Beside
-from shardlearn.statistics.clusters import ClusterSums, Inertia
+from shardlearn.statistics.clusters import Inertia
 from shardlearn.statistics.seeding import Drawn, Extent
 
 from .clusters import Clusters, Units, units
 from .lloyd import Lloyd, LloydState
 from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
+from .sums import points, sums_asked
 
 quiet = np.errstate(
     over="ignore", invalid="ignore"
@@ -98,7 +99,7 @@ class KMeans:
         assert state.units is not None
         if state.seeding.phase is not SeedPhase.DONE:
             return state
-        lloyd = self.lloyd.begin(problem, state.seeding.candidates, state.units)
+        lloyd = self.lloyd.begin(problem, points(state.seeding.candidates), state.units)
         return replace(state, seeding=None, lloyd=lloyd)
 
 
@@ -106,7 +107,7 @@ def passes(solver: KMeans, problem: Clusters) -> Iterator[Query[Any]]:
     """Questions with large answers: sums of clusters, and what is held of candidates beside drawn rows."""
     p, k = problem.shape.features, problem.k
     scale = fixed.scale(np.ones(p), problem.shape.rows, limbs=7 if problem.weighted else 2)
-    yield Query(ClusterSums(k, p, scale), beside=8 * k * p * (scale.limbs + 3))
+    yield Query(sums_asked(problem, Units(scale, None, None)), beside=8 * k * p * (scale.limbs + 3))
     if problem.start is None and solver.seeding == "k-means||":
         yield Query(Drawn(p, OVER * k, 0, 0, near=True), beside=16 * p * k * OVER * ROUNDS)
     if solver.lloyd.labels:

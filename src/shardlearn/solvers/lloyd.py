@@ -15,16 +15,16 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Floats, Ints
+from shardlearn.core.matrix import Floats, Ints, slice_rows
 from shardlearn.core.query import Carry, Query
 from shardlearn.core.solver import Status
 from shardlearn.statistics.beside import Beside
+from shardlearn.statistics.cells import MovedCells
 from shardlearn.statistics.clusters import (
     LABELS,
     Assign,
     AssignBounded,
     Assigned,
-    ClusterSums,
     FarRows,
     Farthest,
     Inertia,
@@ -36,6 +36,7 @@ from shardlearn.statistics.clusters import (
 from shardlearn.statistics.moments import Moments, MomentSums
 
 from .clusters import Clusters, Units
+from .sums import Sums, moved_means, no_sums, plus, sums_asked, transferred
 
 PAYS = 512  # multiplications a row
 GROWN = 1.0 + 2.0**-30  # far above the rounding of a distance, also of one between centres
@@ -53,7 +54,7 @@ class LloydState:
 
     centers: Floats  # (k, p)
     units: Units
-    sums: Ints  # (limbs, k, p) of all rows, by their last labels
+    sums: Sums  # of all rows, by their last labels
     weights: Ints  # (k,)
     before: Floats | None = None  # (k, p) the centres that the carried labels belong to
     phase: LloydPhase = LloydPhase.ASSIGN
@@ -81,8 +82,8 @@ class Lloyd:
     bounds: bool = True  # rows that surely stay are not compared, where that pays; labels are the same
 
     def begin(self, problem: Clusters, centers: Floats, units: Units) -> LloydState:
-        shape = (units.scale.limbs, problem.k, problem.shape.features)
-        return LloydState(centers, units, np.zeros(shape, np.int64), np.zeros(problem.k, np.int64))
+        sums = no_sums((problem.k, problem.shape.features), units.scale, problem.shape.sparse)
+        return LloydState(centers, units, sums, np.zeros(problem.k, np.int64))
 
     def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
         p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
@@ -91,20 +92,17 @@ class Lloyd:
         if state.phase is LloydPhase.RELOCATE:
             empty = int(np.count_nonzero(state.weights == 0))
             return Query(Farthest(now, p, empty, units.exponent))
-        before = None if state.before is None else problem.compared(state.before)
-        carry = (self._carry(problem, state, now, before),)
-        sums = ClusterSums(problem.k, p, units.scale, units.exponent)
+        carry = (self._carry(problem, state, now),)
+        sums = sums_asked(problem, units)
         if state.before is None:
             return Query(Beside((sums, Moments(p, pivot=units.middle))), carry)
         return Query(sums, carry)
 
-    def _carry(
-        self, problem: Clusters, state: LloydState, now: kernels.Centers, before: kernels.Centers | None
-    ) -> Carry:
+    def _carry(self, problem: Clusters, state: LloydState, now: kernels.Centers) -> Carry:
         """Labels; with bounds for dense rows, where comparing a row takes longer than its bounds."""
+        before = None if state.before is None else problem.later(state.before)
         if not self.bounds or problem.k * problem.shape.features < PAYS or not isinstance(now, kernels.Points):
             return Carry(LABELS, state.iterations, Assign(now, before), Reassign(now))
-        assert before is None or isinstance(before, kernels.Points)
         start = state.centers if state.before is None else state.before
         step = ReassignDoubtful(now, moved_by(start, state.centers))
         return Carry(LABELS, state.iterations, AssignBounded(now, before), step)
@@ -116,23 +114,21 @@ class Lloyd:
                 return replace(state, inertia=float(answer.inertia), labels=labels, status=state.verdict)
             case FarRows():
                 return self._moved(problem, state, *_relocated(state, answer))
-            case Moved():
+            case Moved() | MovedCells():
                 return self._assigned(problem, state, answer)
         state = replace(state, variance=_variance(answer[1]))
         return self._assigned(problem, state, answer[0])
 
-    def _assigned(self, problem: Clusters, state: LloydState, moved: Moved) -> LloydState:
-        sums, weights = state.sums + moved.sums, state.weights + moved.weights
+    def _assigned(self, problem: Clusters, state: LloydState, moved: Moved | MovedCells) -> LloydState:
+        sums, weights = plus(state.sums, moved.sums), state.weights + moved.weights
         state = replace(state, sums=sums, weights=weights, changed=moved.changed, iterations=state.iterations + 1)
         if (weights == 0).any():
             return replace(state, phase=LloydPhase.RELOCATE)
         return self._moved(problem, state, sums, weights)
 
-    def _moved(self, problem: Clusters, state: LloydState, sums: Ints, weights: Ints) -> LloydState:
+    def _moved(self, problem: Clusters, state: LloydState, sums: Sums, weights: Ints) -> LloydState:
         """The centres go to the means; one without rows stays."""
-        centers = means(sums, weights, state.centers, state.units.scale)
-        apart = (centers - state.centers).reshape(-1)
-        shift = kernels.dot(apart, apart)
+        centers, shift = moved_means(sums, weights, state.centers, state.units.scale)
         verdict = Status.RUNNING
         if state.changed == 0 or shift <= self.tol * state.variance:
             verdict = Status.CONVERGED
@@ -153,29 +149,19 @@ def moved_by(before: Floats, now: Floats) -> kernels.Moved:
     return kernels.Moved(far, float(order[-1]), float(order[-2]) if len(order) > 1 else 0.0)
 
 
-def means(sums: Ints, weights: Ints, centers: Floats, scale: fixed.Scale) -> Floats:
-    """(k, p) sums over weights; the old centre where there is no weight."""
-    mean = fixed.means(sums, np.maximum(weights, 1), scale)
-    return np.where(weights[:, None] > 0, mean, centers)
-
-
-def _relocated(state: LloydState, far: FarRows) -> tuple[Ints, Ints]:
+def _relocated(state: LloydState, far: FarRows) -> tuple[Sums, Ints]:
     """Sums and weights with the farthest rows given to the empty clusters in order, for the means alone.
 
     As in scikit-learn: labels stay, and where all rows lie on their centres, as far as sums hold them, nothing is to be
     had.
     """
-    sums, weights = state.sums.copy(), state.weights.copy()
     unit = fixed.unit(state.units.scale)
     if not len(far.id) or far.square[0] <= kernels.dot(unit, unit):
-        return sums, weights
-    rows = fixed.limbs(far.X, state.units.scale) * far.weight[:, None]
-    for i, empty in enumerate(np.flatnonzero(state.weights == 0)[: len(far.id)]):
-        donor = far.label[i]
-        for cluster, sign in ((empty, 1), (donor, -1)):
-            sums[:, cluster] += sign * rows[:, i]
-            weights[cluster] += sign * far.weight[i]
-    return sums, weights
+        return state.sums, state.weights
+    empty = np.flatnonzero(state.weights == 0)[: len(far.id)].astype(np.int32)
+    count = len(empty)
+    moves = kernels.Moves(empty, far.label[:count], far.weight[:count])
+    return transferred(state.sums, state.weights, slice_rows(far.X, 0, count), moves, state.units.scale)[:2]
 
 
 def _variance(sums: MomentSums) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from shardlearn.core.matrix import Floats, Ints
+from shardlearn.core.matrix import Ints, Matrix, concat_rows, slice_rows, take_rows
 from shardlearn.core.query import Carry, Query
 from shardlearn.statistics.seeding import NEAR, Drawn, DrawnRows, Masses, NearestOf, NearestWith, Potentials
 
@@ -33,15 +33,15 @@ class SeedPhase(Enum):
 class SeedState:
     """`candidates` were drawn; the last `new` of them are not compared with the rows yet."""
 
-    candidates: Floats  # (m, p)
+    candidates: Matrix  # (m, p)
     new: int
-    trials: Floats | None = None  # (t, p) one of which is the next centre
+    trials: Matrix | None = None  # (t, p) one of which is the next centre
     phase: SeedPhase = SeedPhase.DRAW
     rounds: int = 0
 
     @property
     def figures(self) -> Mapping[str, float]:
-        return {"candidates": float(len(self.candidates))}
+        return {"candidates": float(self.candidates.shape[0])}
 
 
 def first_rows(problem: Clusters, init: str) -> Drawn:
@@ -52,9 +52,10 @@ def first_rows(problem: Clusters, init: str) -> Drawn:
 
 def carry(problem: Clusters, state: SeedState) -> Carry:
     """The nearest candidate of each row."""
-    seen = len(state.candidates) - state.new
-    new = problem.compared(state.candidates[seen:]) if state.new else None
-    return Carry(NEAR, state.rounds, NearestOf(problem.compared(state.candidates)), NearestWith(new, seen))
+    m = state.candidates.shape[0]
+    seen = m - state.new
+    new = problem.compared(slice_rows(state.candidates, seen, m)) if state.new else None
+    return Carry(NEAR, state.rounds, NearestOf(problem.later(state.candidates)), NearestWith(new, seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class Oversampling:
     """k-means||: rounds that draw many rows each; then k of them, by the mass of the rows near to each."""
 
     def begin(self, problem: Clusters, drawn: DrawnRows) -> SeedState:
-        return SeedState(drawn.X, len(drawn.X))
+        return SeedState(drawn.X, drawn.X.shape[0])
 
     def ask(self, problem: Clusters, state: SeedState, units: Units) -> Query[Any]:
-        measure: Any = Masses(len(state.candidates), units.exponent)
+        measure: Any = Masses(state.candidates.shape[0], units.exponent)
         if state.phase is SeedPhase.DRAW:
             measure = Drawn(problem.shape.features, OVER * problem.k, problem.seed, 1 + state.rounds, near=True)
         return Query(measure, (carry(problem, state),))
@@ -74,7 +75,7 @@ class Oversampling:
         state = replace(state, rounds=state.rounds + 1)
         if isinstance(answer, DrawnRows):
             order = np.argsort(answer.id)
-            both = np.concatenate([state.candidates, answer.X[order]])
+            both = concat_rows([state.candidates, take_rows(answer.X, order)])
             last = state.rounds == ROUNDS or not len(order)
             phase = SeedPhase.WEIGH if last else SeedPhase.DRAW
             return replace(state, candidates=both, new=len(order), phase=phase)
@@ -87,13 +88,14 @@ class OneByOne:
     """Greedy k-means++: each next centre is that of a few drawn rows which leaves least."""
 
     def begin(self, problem: Clusters, drawn: DrawnRows) -> SeedState:
-        return SeedState(drawn.X, len(drawn.X), phase=SeedPhase.DRAW if problem.k > 1 else SeedPhase.DONE)
+        return SeedState(drawn.X, drawn.X.shape[0], phase=SeedPhase.DRAW if problem.k > 1 else SeedPhase.DONE)
 
     def ask(self, problem: Clusters, state: SeedState, units: Units) -> Query[Any]:
         measure: Any = Drawn(problem.shape.features, trials(problem.k), problem.seed, 1 + state.rounds, near=True)
         if state.phase is SeedPhase.WEIGH:
             assert state.trials is not None
-            measure = Potentials(tuple(problem.compared(one[None]) for one in state.trials))
+            count = state.trials.shape[0]
+            measure = Potentials(tuple(problem.compared(slice_rows(state.trials, i, i + 1)) for i in range(count)))
         return Query(measure, (carry(problem, state),))
 
     def tell(self, problem: Clusters, state: SeedState, answer: Any, units: Units) -> SeedState:
@@ -101,14 +103,14 @@ class OneByOne:
         if isinstance(answer, DrawnRows):
             if not len(answer.id):
                 return replace(state, candidates=filled(state.candidates, problem.k), phase=SeedPhase.DONE)
-            return replace(state, new=0, trials=answer.X[np.argsort(answer.id)], phase=SeedPhase.WEIGH)
+            return replace(state, new=0, trials=take_rows(answer.X, np.argsort(answer.id)), phase=SeedPhase.WEIGH)
         assert state.trials is not None
         best = int(np.argmin([float(left) for left in answer]))
-        centers = np.concatenate([state.candidates, state.trials[best : best + 1]])
-        phase = SeedPhase.DONE if len(centers) == problem.k else SeedPhase.DRAW
+        centers = concat_rows([state.candidates, slice_rows(state.trials, best, best + 1)])
+        phase = SeedPhase.DONE if centers.shape[0] == problem.k else SeedPhase.DRAW
         return replace(state, candidates=centers, new=1, trials=None, phase=phase)
 
 
-def filled(centers: Floats, k: int) -> Floats:
+def filled(centers: Matrix, k: int) -> Matrix:
     """(k, p): repeated from the first one on, where there are fewer rows apart than centres."""
-    return centers[np.arange(k) % len(centers)]
+    return take_rows(centers, np.arange(k) % centers.shape[0])

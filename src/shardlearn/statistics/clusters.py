@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.fixed import Scale
-from shardlearn.core.matrix import Array, Floats, Ints, raw, take_rows, to_dense
+from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, doubles, raw, take_rows
 
 from .double import Double
 from .parts import parts_of, stretch, together
@@ -32,18 +33,30 @@ def whole(weight: Floats | None, exponent: int | None, n: int) -> Ints | None:
 # -- labels, carried ---------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Later:
+    """Centres that are made ready when a block asks for them, once for all blocks."""
+
+    points: Matrix  # (k, p)
+    sparse: bool
+
+    @cached_property
+    def centers(self) -> kernels.Centers:
+        return kernels.centers_of(self.points, self.sparse)
+
+
 @dataclass(frozen=True, slots=True)
 class Assign:
     """The cluster of each row under these centres, and under those before: -1 where there were none."""
 
     centers: kernels.Centers
-    before: kernels.Centers | None
+    before: Later | None
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         label = kernels.nearest_center(block.X, self.centers).label
         if self.before is None:
             return {"label": label, "before": np.full(block.n, -1, np.int32)}
-        return {"label": label, "before": kernels.nearest_center(block.X, self.before).label}
+        return {"label": label, "before": kernels.nearest_center(block.X, self.before.centers).label}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +80,12 @@ class AssignBounded:
     """As `Assign`, with what `ReassignDoubtful` goes on from."""
 
     centers: kernels.Points
-    before: kernels.Points | None
+    before: Later | None
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         before = np.full(block.n, -1, np.int32)
         if self.before is not None:
-            before = kernels.nearest_center(block.X, self.before).label
+            before = kernels.nearest_center(block.X, self.before.centers).label
         return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), before)
 
 
@@ -168,12 +181,13 @@ class FarRows:
     id: Ints  # (m,)
     label: Labels  # (m,)
     weight: Ints  # (m,) whole
-    X: Floats  # (m, p)
+    X: Matrix  # (m, p)
 
     def first(self, most: int) -> FarRows:
         """The farthest of them."""
         order = np.lexsort((self.id, -self.square))[:most]
-        return FarRows(self.square[order], self.id[order], self.label[order], self.weight[order], self.X[order])
+        X = take_rows(self.X, order)
+        return FarRows(self.square[order], self.id[order], self.label[order], self.weight[order], X)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +207,16 @@ class Farthest:
         weight = np.ones(block.n, np.int64) if weight is None else weight
         where, ids = np.flatnonzero(weight > 0), block.row_ids()
         where = where[np.lexsort((ids[where], -square[where]))[: self.most]]
-        X = to_dense(take_rows(block.X, where)).astype(np.float64)
+        X = doubles(take_rows(block.X, where))
         return FarRows(square[where], ids[where], label[where], weight[where], X)
 
     def merge(self, left: FarRows, right: FarRows, /) -> FarRows:
-        names = ("square", "id", "label", "weight", "X")
-        both = FarRows(*(np.concatenate([getattr(left, name), getattr(right, name)]) for name in names))
-        return both.first(self.most)
+        names = ("square", "id", "label", "weight")
+        square, ids, label, weight = (np.concatenate([getattr(left, name), getattr(right, name)]) for name in names)
+        return FarRows(square, ids, label, weight, concat_rows([left.X, right.X])).first(self.most)
 
     def bytes(self) -> int:
-        return self.most * (28 + 8 * self.features)
+        return self.most * (36 + 12 * self.features) + 8
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------

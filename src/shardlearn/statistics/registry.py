@@ -20,6 +20,7 @@ from shardlearn.losses.multinomial import Multinomial
 from shardlearn.losses.poisson import Poisson
 from shardlearn.losses.squared import Squared
 
+from .cells import CellSums
 from .class_weights import ClassWeights
 from .clusters import ClusterSums, Farthest, Inertia
 from .column_range import ColumnRange
@@ -52,6 +53,7 @@ class Row:
 
     case: Callable[[int, int], Case]
     weighted: bool = True  # a weight of 2 is the row twice; False: weights do not matter to it
+    dense: bool = True  # False: all rows are sparse
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,14 @@ def _cluster_sums(seed: int, n: int) -> Case:
     return Case(ClusterSums(5, width(seed), scale, 1 + seed % 3), _labelled(seed, n, 5))
 
 
+def _sums_of_cells(seed: int, n: int) -> Case:
+    """Sparse rows, whatever the seed."""
+    made = _cluster_sums(seed, n)
+    scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14)
+    rows = replace(made.block, X=sparse(to_dense(made.block.X)))
+    return Case(CellSums(5, width(seed), scale, 1 + seed % 3), rows)
+
+
 def _farthest(seed: int, n: int) -> Case:
     return Case(Farthest(_centers(seed, 3), width(seed), 4), block(seed, n, None))
 
@@ -277,6 +287,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "labels": Row(_labels, weighted=False),
         "column range": Row(_column_range, weighted=False),
         "sums of clusters": Row(_cluster_sums),
+        "sums of clusters in cells": Row(_sums_of_cells, dense=False),
         "farthest rows": Row(_farthest, weighted=False),
         "inertia": Row(_inertia),
         "spans": Row(_extent, weighted=False),

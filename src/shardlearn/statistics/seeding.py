@@ -11,9 +11,9 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import rng
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Array, Floats, Ints, take_rows, to_dense
+from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, doubles, take_rows
 
-from .clusters import whole
+from .clusters import Later, whole
 from .double import Double
 from .parts import parts_of, stretch, together
 
@@ -71,10 +71,10 @@ class Extent:
 class NearestOf:
     """Of each row the nearest of all candidates, and its squared distance."""
 
-    candidates: kernels.Centers
+    candidates: Later
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
-        label, square, _ = kernels.nearest_center(block.X, self.candidates, squares=True)
+        label, square, _ = kernels.nearest_center(block.X, self.candidates.centers, squares=True)
         return {"candidate": label, "square": np.zeros(0) if square is None else square}
 
 
@@ -107,12 +107,12 @@ class DrawnRows:
 
     key: Floats  # (m,)
     id: Ints  # (m,)
-    X: Floats  # (m, p)
+    X: Matrix  # (m, p)
 
     def first(self, most: int) -> DrawnRows:
         """Those with the smallest keys."""
         order = np.lexsort((self.id, self.key))[:most]
-        return DrawnRows(self.key[order], self.id[order], self.X[order])
+        return DrawnRows(self.key[order], self.id[order], take_rows(self.X, order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ class Drawn:
     def merge(self, left: DrawnRows, right: DrawnRows, /) -> DrawnRows:
         if not len(right.key):
             return left
-        both = (np.concatenate([getattr(left, name), getattr(right, name)]) for name in ("key", "id", "X"))
-        return DrawnRows(*both).first(self.most)
+        key, ids = (np.concatenate([getattr(left, name), getattr(right, name)]) for name in ("key", "id"))
+        return DrawnRows(key, ids, concat_rows([left.X, right.X])).first(self.most)
 
     def bytes(self) -> int:
-        return self.most * (16 + 8 * self.features)
+        return self.most * (24 + 12 * self.features) + 8
 
     def _within(self, block: Block, limit: float) -> DrawnRows:
         ids = block.row_ids()
@@ -156,7 +156,7 @@ class Drawn:
         np.divide(-kernels.log1p(-rng.uniform(words)), mass, out=key, where=mass > 0)
         where = np.flatnonzero((key <= limit) & (key < np.inf))
         where = where[np.lexsort((ids[where], key[where]))[: self.most]]
-        X = to_dense(take_rows(block.X, where)).astype(np.float64)
+        X = doubles(take_rows(block.X, where))
         return DrawnRows(key[where], ids[where], X)
 
 

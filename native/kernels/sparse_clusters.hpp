@@ -1,0 +1,321 @@
+// What k-means asks of sparse rows: the nearest centre, and sums of clusters as the cells that some row touches.
+//
+// Centres lie across: a line of them for each feature, so that one stored value meets neighbours. With few stored values a
+// row, most cells (feature, cluster) of a block's sums are zero; those that are not stand in a list, ascending.
+#pragma once
+#include "clusters.hpp"
+
+namespace shardlearn::SHARDLEARN_ISA {
+
+constexpr i64 BESIDE = 8;        // a line is a multiple of it
+constexpr i64 TILE_POINTS = 32;  // points whose scores stay in registers along a row
+constexpr i64 SOME = 64;         // features that are done together
+constexpr i64 LINES_AHEAD = 16;  // stored values whose line is asked for before it is needed
+
+// Squared distances of one row to G groups of points. score = 1/2 |c|^2 - x . c is one chain over the stored values in their
+// order; the square is |x|^2 + 2 score, rounded once, or zero. Squares are compared, so that who has met some of the points
+// before comes to the same one.
+template <int G, class T>
+SL_INLINE void squares_of(const Sparse<T>& x, i64 i, i64 last, const Across& c, i64 first, V (&out)[G * BESIDE / W]) {
+    constexpr int M = G * BESIDE / W;
+    for (int v = 0; v < M; ++v) out[v] = load(c.half + first + v * W);
+    const double* lines = c.values + first;
+    double own = 0.0;
+    for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) {
+        const double* soon = lines + x.indices[least(t + LINES_AHEAD, last)] * c.line;
+        for (int g = 0; g < G; ++g) __builtin_prefetch(soon + g * BESIDE);
+        double value = static_cast<double>(x.data[t]);
+        V by = set(value);
+        const double* line = lines + x.indices[t] * c.line;
+        own = fma(value, value, own);
+        for (int v = 0; v < M; ++v) out[v] = fnma(by, load(line + v * W), out[v]);
+    }
+    for (int v = 0; v < M; ++v) {
+        V square = fma(set(2.0), out[v], set(own));
+        out[v] = select(lt(square, zero()), zero(), square);
+    }
+}
+
+// Calls f(row, first point, squares) for all rows and groups of points; a tile of points for all rows before the next one.
+template <int G, class T, class F>
+SL_INLINE void tile_of(const Sparse<T>& x, i64 n, const Across& c, i64 first, F f) {
+    i64 last = x.indptr[n] - 1;
+    for (i64 i = 0; i < n; ++i) {
+        V square[G * BESIDE / W];
+        squares_of<G>(x, i, last, c, first, square);
+        f(i, first, square);
+    }
+}
+
+template <class T, class F>
+inline void all_squares(const Sparse<T>& x, i64 n, const Across& c, F f) {
+    for (i64 first = 0; first < c.line; first += TILE_POINTS) switch (least(c.line - first, TILE_POINTS) / BESIDE) {
+            case 1: tile_of<1>(x, n, c, first, f); break;
+            case 2: tile_of<2>(x, n, c, first, f); break;
+            case 3: tile_of<3>(x, n, c, first, f); break;
+            default: tile_of<4>(x, n, c, first, f);
+        }
+}
+
+// The least square of those before and these, and its point: the lowest number where several are equal.
+template <int COUNT>
+SL_INLINE void nearer(const V (&square)[COUNT], i64 first, double& low, std::int32_t& label) {
+    V best = set(__builtin_inf()), from = zero();
+    for (int v = 0; v < COUNT; ++v) {
+        M closer = lt(square[v], best);
+        best = select(closer, square[v], best);
+        from = select(closer, set(static_cast<double>(v * W)), from);
+    }
+    double each[W], base[W];
+    store(each, best), store(base, from);
+    i64 lane = -1, name = 0;
+    double least_yet = __builtin_inf();
+    for (int l = 0; l < W; ++l) {
+        i64 number = static_cast<i64>(base[l]) + l;
+        if (each[l] < least_yet || (lane >= 0 && each[l] == least_yet && number < name)) lane = l, least_yet = each[l], name = number;
+    }
+    if (least_yet < low) low = least_yet, label = static_cast<std::int32_t>(first + name);
+}
+
+inline void nearest_sparse(const Rows& x, const Across& c, std::int32_t* labels, double* squares) {
+    double* low = squares ? squares : scratch(0, x.n);
+    for (i64 i = 0; i < x.n; ++i) low[i] = __builtin_inf(), labels[i] = 0;
+    with_sparse(x, [&](auto rows) {
+        all_squares(rows, x.n, c, [&](i64 i, i64 first, const auto& square) { nearer(square, first, low[i], labels[i]); });
+    });
+}
+
+// The squared distance of each row to each point: (n, k).
+inline void sparse_squares(const Rows& x, const Across& c, double* out) {
+    with_sparse(x, [&](auto rows) {
+        all_squares(rows, x.n, c, [&](i64 i, i64 first, const auto& square) {
+            i64 count = static_cast<i64>(sizeof(square) / sizeof(V)) * W;
+            for (i64 j = 0; j < count && first + j < c.k; j += W)
+                store_some(out + i * c.k + first + j, square[j / W], static_cast<int>(least<i64>(W, c.k - first - j)));
+        });
+    });
+}
+
+// (k, p) points as lines; zeros behind the last one.
+inline void pack_across(const double* points, i64 k, i64 p, i64 line, double* out) {
+    for (i64 t0 = 0; t0 < p; t0 += SOME)
+        for (i64 j = 0; j < line; ++j)
+            for (i64 t = t0; t < least(t0 + SOME, p); ++t) out[t * line + j] = j < k ? points[j * p + t] : 0.0;
+}
+
+// Sums of squares of all points at once, each as `dot` has it: lane l takes the features t with t mod 16 == l.
+class Squares {
+   public:
+    Squares(int slot, i64 line) : line_(line), lanes_(scratch(slot, LANES * line)) {
+        for (i64 j = 0; j < LANES * line; ++j) lanes_[j] = 0.0;
+    }
+    template <class F>
+    SL_INLINE void add(i64 t, F value) {
+        double* to = lanes_ + t % LANES * line_;
+        for (i64 j = 0; j < line_; j += W) {
+            V one = value(j);
+            store(to + j, fma(one, one, load(to + j)));
+        }
+    }
+    double total(i64 j) const {
+        double part[LANES];
+        for (int l = 0; l < LANES; ++l) part[l] = lanes_[l * line_ + j];
+        for (int half = LANES / 2; half > 0; half /= 2)
+            for (int l = 0; l < half; ++l) part[l] += part[l + half];
+        return part[0];
+    }
+
+   private:
+    i64 line_;
+    double* lanes_;
+};
+
+inline void halves(const double* values, i64 k, i64 p, i64 line, double* half) {
+    Squares squares(0, line);
+    for (i64 t = 0; t < p; ++t) squares.add(t, [&](i64 j) { return load(values + t * line + j); });
+    for (i64 j = 0; j < line; ++j) half[j] = j < k ? 0.5 * squares.total(j) : __builtin_inf();
+}
+
+// -- sums ---------------------------------------------------------------------------------------------------------------
+
+struct Visit {  // of a stored value to a cell or two
+    double value;
+    i64 row;
+};
+
+// Stored values of the rows that move, by feature: visits[stop[j - 1] .. stop[j]) for feature j. Returns what the rows weigh.
+template <class T>
+inline i64 visits_of(const Sparse<T>& x, i64 n, const Moves& m, i64* weight, i64* stop, Visit** visits) {
+    auto moves = [&](i64 i) { return m.label[i] != (m.before ? m.before[i] : -1) && !(m.weight && m.weight[i] == 0); };
+    i64 changed = 0;
+    for (i64 j = 0; j <= x.p; ++j) stop[j] = 0;
+    for (i64 i = 0; i < n; ++i) {
+        if (!moves(i)) continue;
+        i64 q = m.weight ? m.weight[i] : 1;
+        changed += q, weight[m.label[i]] += q;
+        if (m.before && m.before[i] >= 0) weight[m.before[i]] -= q;
+        for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) ++stop[x.indices[t] + 1];
+    }
+    for (i64 j = 0; j < x.p; ++j) stop[j + 1] += stop[j];
+    *visits = reinterpret_cast<Visit*>(scratch(1, most<i64>(2 * stop[x.p], 1)));
+    for (i64 i = 0; i < n; ++i)
+        if (moves(i))
+            for (i64 t = x.indptr[i]; t < x.indptr[i + 1]; ++t) (*visits)[stop[x.indices[t]]++] = {static_cast<double>(x.data[t]), i};
+    return changed;
+}
+
+// Sums of the limbs of one feature in all clusters, and which of these are touched.
+class Column {
+   public:
+    Column(int slot, i64 k, i64 limbs) : k_(k), limbs_(limbs), words_((k + 63) / 64) {
+        sums_ = reinterpret_cast<i64*>(scratch(slot, k * limbs + words_));
+        touched_ = reinterpret_cast<std::uint64_t*>(sums_ + k * limbs);
+        for (i64 i = 0; i < k * limbs + words_; ++i) sums_[i] = 0;
+    }
+    SL_INLINE void touch(i64 cluster) { touched_[cluster / 64] |= std::uint64_t{1} << cluster % 64; }
+    SL_INLINE void add(i64 limb, i64 cluster, i64 value) { sums_[cluster * limbs_ + limb] += value; }
+    SL_INLINE i64 emit(i64 feature, i64 n, const Cells& out) {
+        for (i64 w = 0; w < words_; ++w)
+            for (; touched_[w]; touched_[w] &= touched_[w] - 1, ++n) {
+                i64 j = w * 64 + __builtin_ctzll(touched_[w]);
+                out.at[n] = feature * k_ + j;
+                for (i64 l = 0; l < limbs_; ++l) {
+                    out.limbs[n * limbs_ + l] = sums_[j * limbs_ + l];
+                    sums_[j * limbs_ + l] = 0;
+                }
+            }
+        return n;
+    }
+
+   private:
+    i64 k_, limbs_, words_;
+    i64* sums_;
+    std::uint64_t* touched_;
+};
+
+template <class T>
+inline i64 moved_cells_of(const Sparse<T>& x, i64 n, const Moves& m, const Fixed& f, i64 k, i64* weight, Cells& out) {
+    i64* stop = reinterpret_cast<i64*>(scratch(0, x.p + 1));
+    Visit* visit;
+    i64 changed = visits_of(x, n, m, weight, stop, &visit), at = 0;
+    double up = static_cast<double>(i64{1} << f.room);
+    Column column(2, k, f.limbs);
+    out.n = 0;
+    for (i64 j = 0; j < x.p; ++j) {
+        if (at == stop[j]) continue;
+        for (; at < stop[j]; ++at) {
+            i64 i = visit[at].row, q = m.weight ? m.weight[i] : 1, to = m.label[i], from = m.before ? m.before[i] : -1;
+            double rest = visit[at].value * f.factor[j];
+            column.touch(to);
+            if (from >= 0) column.touch(from);
+            for (i64 l = 0; l < f.limbs; ++l) {
+                i64 limb;
+                next_limb(&rest, 1, up, q, &limb);
+                column.add(l, to, limb);
+                if (from >= 0) column.add(l, from, -limb);
+            }
+        }
+        out.n = column.emit(j, out.n, out);
+    }
+    return changed;
+}
+
+// As cluster_sums, of sparse rows, in a list of cells.
+inline i64 moved_cells(const Rows& x, const Moves& m, const Fixed& f, i64 k, i64* weight, Cells& out) {
+    i64 changed = 0;
+    with_sparse(x, [&](auto rows) { changed = moved_cells_of(rows, x.n, m, f, k, weight, out); });
+    return changed;
+}
+
+// The sums of two lists; returns how many cells there are.
+inline i64 join_cells(const Cells& a, const Cells& b, i64 limbs, const Cells& out) {
+    i64 i = 0, j = 0, n = 0;
+    for (; i < a.n && j < b.n; ++n) {
+        i64 left = a.at[i], right = b.at[j], one = left <= right, other = right <= left;
+        out.at[n] = one ? left : right;
+        for (i64 l = 0; l < limbs; ++l)
+            out.limbs[n * limbs + l] = (a.limbs[i * limbs + l] & -one) + (b.limbs[j * limbs + l] & -other);
+        i += one, j += other;
+    }
+    auto rest = [&](const Cells& from, i64 first) {
+        for (i64 t = first; t < from.n; ++t, ++n) {
+            out.at[n] = from.at[t];
+            for (i64 l = 0; l < limbs; ++l) out.limbs[n * limbs + l] = from.limbs[t * limbs + l];
+        }
+    };
+    rest(a, i), rest(b, j);
+    return n;
+}
+
+constexpr i64 SOME_CELLS = 256, MOST_LIMBS = 8;
+
+// Means of some cells, to the last bit: sum / weight, and what that leaves over the weight. The loops have one form each, so
+// that they are done in vectors.
+struct CellMeans {
+    double mean[SOME_CELLS], scale[SOME_CELLS], weight[SOME_CELLS], rest[SOME_CELLS], left[SOME_CELLS], back[SOME_CELLS];
+    i64 limb[MOST_LIMBS][SOME_CELLS], to[SOME_CELLS];
+
+    void of(i64 n, i64 limbs, double up) {
+        double down = 1.0 / up;
+        for (i64 t = 0; t < n; ++t) mean[t] = left[t] = 0.0;
+        for (i64 l = limbs; l-- > 0;)
+            for (i64 t = 0; t < n; ++t) mean[t] = static_cast<double>(limb[l][t]) + mean[t] * down;
+        for (i64 t = 0; t < n; ++t) mean[t] = mean[t] * back[t] / weight[t], rest[t] = mean[t] * scale[t];
+        for (i64 l = 0; l < limbs; ++l)
+            for (i64 t = 0; t < n; ++t) {
+                double shifted = rest[t] + SHIFT;
+                limb[l][t] -= (bits_of(shifted) - bits_of(SHIFT)) * static_cast<i64>(weight[t]);
+                rest[t] = (rest[t] - (shifted - SHIFT)) * up;
+            }
+        for (i64 l = limbs; l-- > 0;)
+            for (i64 t = 0; t < n; ++t) left[t] = static_cast<double>(limb[l][t]) + left[t] * down;
+        for (i64 t = 0; t < n; ++t) mean[t] = mean[t] + left[t] * back[t] / weight[t];
+    }
+};
+
+// Some features' cells, whose means go where they belong; `weight` is at least 1. Returns the next cell.
+inline i64 means_of(const Cells& cells, i64 at, i64 feature, i64 stop, const Means& m, const double* weight, CellMeans& some,
+                    double* out) {
+    double up = static_cast<double>(i64{1} << m.room);
+    while (at < cells.n && cells.at[at] < stop * m.k) {
+        i64 n = 0, most_cells = least(SOME_CELLS, cells.n - at), first = feature * m.k;
+        double scale = m.factor[feature], back = 1.0 / scale;
+        for (; n < most_cells && cells.at[at + n] < stop * m.k; ++n) {
+            if (cells.at[at + n] >= first + m.k) {
+                do ++feature, first += m.k;
+                while (cells.at[at + n] >= first + m.k);
+                scale = m.factor[feature], back = 1.0 / scale;
+            }
+            i64 cluster = cells.at[at + n] - first;
+            some.to[n] = feature * m.line + cluster;
+            some.scale[n] = scale, some.back[n] = back, some.weight[n] = weight[cluster];
+            for (i64 l = 0; l < m.limbs; ++l) some.limb[l][n] = cells.limbs[(at + n) * m.limbs + l];
+        }
+        some.of(n, m.limbs, up);
+        for (i64 i = 0; i < n; ++i) out[some.to[i]] = some.mean[i];
+        at += n;
+    }
+    return at;
+}
+
+// Lines of means: sums over weights; points without weight stay as they were. And how far each point went, squared.
+inline void cell_means(const Cells& cells, const Means& m, double* out, double* squares) {
+    Squares apart(0, m.line);
+    CellMeans some;
+    double* weight = scratch(1, m.k);
+    for (i64 j = 0; j < m.k; ++j) weight[j] = static_cast<double>(most<i64>(m.weight[j], 1));
+    i64 at = 0, line = m.line;
+    for (i64 first = 0; first < m.p; first += SOME) {
+        i64 stop = least(first + SOME, m.p);
+        for (i64 i = first * line; i < stop * line; ++i) out[i] = 0.0;
+        at = means_of(cells, at, first, stop, m, weight, some, out);
+        for (i64 j = 0; j < m.k; ++j)
+            if (m.weight[j] <= 0)
+                for (i64 t = first; t < stop; ++t) out[t * line + j] = m.before[t * line + j];
+        for (i64 t = first; t < stop; ++t)
+            apart.add(t, [&](i64 j) { return load(out + t * line + j) - load(m.before + t * line + j); });
+    }
+    for (i64 j = 0; j < m.k; ++j) squares[j] = apart.total(j);
+}
+
+}  // namespace shardlearn::SHARDLEARN_ISA

@@ -1,0 +1,120 @@
+"""Centres of sparse rows, and sums of their clusters as cells: equal to their definition, whatever the way to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.kernels.test_clusters import rows
+
+from shardlearn import kernels
+from shardlearn.core import fixed
+from shardlearn.core.matrix import Csr, to_dense
+from shardlearn.statistics.cells import Cells
+
+SHAPES = [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (40, 200, 70)]
+
+
+def sparse(n: int, p: int, dtype: Any = np.float64) -> Csr:
+    X = rows("csr", n, p)
+    assert isinstance(X, Csr)
+    return Csr(X.data.astype(dtype), X.indices, X.indptr, p)
+
+
+def table(cells: Cells, k: int, p: int) -> Any:
+    """(limbs, k, p)"""
+    out = np.zeros((p * k, cells.limbs.shape[1]), np.int64)
+    out[cells.at] = cells.limbs
+    return out.reshape(p, k, -1).transpose(2, 1, 0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 8, 9, 17, 24, 32, 33, 64, 72, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_number_of_points(k: int, dtype: Any) -> None:
+    """Labels are the lowest of the least squares; points twice, so that there are ties."""
+    X, C = sparse(200, 30, dtype), np.random.default_rng(k).normal(size=(k, 30))
+    C[k // 2 :] = C[: k - k // 2]
+    centers = kernels.centers_of(C, sparse=True)
+    squares = kernels.center_squares(X, centers)
+    found = kernels.nearest_center(X, centers, squares=True)
+    np.testing.assert_array_equal(found.label, squares.argmin(axis=1))
+    np.testing.assert_array_equal(found.square, squares.min(axis=1))
+    exact = ((to_dense(X)[:, None].astype(np.longdouble) - C) ** 2).sum(axis=2)
+    size = (to_dense(X).astype(float) ** 2).sum(axis=1)[:, None] + (C**2).sum(axis=1)
+    assert (np.abs(squares - exact) <= 1e-14 * size).all()
+
+
+def test_points_without_an_order_are_not_near() -> None:
+    """Where squares are no numbers, the lowest number it is; the same with any width of vectors."""
+    X = Csr(np.array([1e200, 1.0]), np.array([0, 1], np.int32), np.array([0, 1, 2]), 2)
+    C = np.array([[1e200, np.nan], [1.0, 3.0], [2.0, 2.0]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = kernels.nearest_center(X, kernels.centers_of(C, sparse=True), squares=True)
+    assert found.label.tolist() == [0, 1]
+    assert found.square.tolist() == [np.inf, 5.0]
+
+
+def test_points_that_lie_across_stay_where_they_are() -> None:
+    for k, p in ((20, 50), (24, 7), (1, 9), (130, 3)):
+        C = np.random.default_rng(0).normal(size=(k, p))
+        lines = kernels.lines_of(C)
+        assert lines.ctypes.data % 64 == 0
+        points = kernels.points_across(lines, k)
+        np.testing.assert_array_equal(points, C)
+        assert k == 1 or kernels.lines_of(points).ctypes.data == lines.ctypes.data
+        half = kernels.Across.of(points).half
+        assert half.tobytes() == kernels.Across.of(C).half.tobytes()
+        assert half[:k].tolist() == [0.5 * kernels.dot(c, c) for c in C]
+        for other in (C.T.copy().T, np.asfortranarray(C)[:, ::-1], C[:, ::2]):
+            np.testing.assert_array_equal(kernels.lines_of(other)[:, :k].T, other)
+    assert kernels.no_lines(3, 130).shape[1] == 136  # 17 cache lines
+    assert kernels.no_lines(3, 128).shape[1] == 136
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n", "p", "k"), SHAPES)
+def test_cells_are_the_sums_of_tables(dtype: Any, weighted: bool, n: int, p: int, k: int) -> None:
+    """From none, then from labels before; the lists of two parts join to that of all; means are those of tables."""
+    X, draw = sparse(n, p, dtype), np.random.default_rng(1)
+    weight = draw.integers(0, 50, n) if weighted else None
+    scale = fixed.scale(np.abs(to_dense(X)).max(axis=0, initial=0.0), 50 * max(n, 1), itemsize=X.dtype.itemsize)
+    before, total, counts = None, Cells.none(scale.limbs), np.zeros(k, np.int64)
+    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+    centers = draw.normal(size=(k, p))
+    for _ in range(4):
+        label = draw.integers(0, k, n).astype(np.int32)
+        changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
+        at, limbs, told = kernels.moved_cells(X, label, before, weight, scale, counts)
+        assert told == changed
+        assert (np.diff(at) > 0).all()
+        total = total.plus(Cells(at, limbs))
+        assert (np.diff(total.at) > 0).all()
+        np.testing.assert_array_equal(table(total, k, p), sums)
+        np.testing.assert_array_equal(counts, weights)
+        means, squares = kernels.cell_means(total.at, total.limbs, weights, centers, scale)
+        wanted = np.where(weights[:, None] > 0, fixed.means(sums, np.maximum(weights, 1), scale), centers)
+        assert means.tobytes() == wanted.tobytes()
+        apart = wanted - centers
+        assert squares.tolist() == [kernels.dot(one, one) for one in apart]
+        before, centers = label, means
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    X = sparse(4, 5)
+    scale, weights, label = fixed.scale(np.ones(5), 4), np.zeros(3, np.int64), np.zeros(4, np.int32)
+    with pytest.raises(ValueError, match="a label is none"):
+        kernels.moved_cells(X, label + 3, None, None, scale, weights)
+    with pytest.raises(ValueError, match="a label is none"):
+        kernels.moved_cells(X, label, label - 2, None, scale, weights)
+    with pytest.raises(ValueError, match="room must lie"):
+        kernels.moved_cells(X, label, None, None, fixed.Scale(scale.exponent, 52, 2), weights)
+    with pytest.raises(ValueError, match="a cell is none"):
+        kernels.cell_means(np.array([15]), np.ones((1, 2), np.int64), weights, np.zeros((3, 5)), scale)
+    with pytest.raises(ValueError, match="too many limbs"):
+        kernels.cell_means(np.array([1]), np.ones((1, 9), np.int64), weights, np.zeros((3, 5)), scale)
+    with pytest.raises(ValueError, match="one point or more"):
+        kernels.centers_of(np.zeros((0, 5)), sparse=True)
+    with pytest.raises(TypeError, match="sparse X"):
+        kernels.nearest_center(np.ones((4, 5)), kernels.centers_of(np.ones((1, 5)), sparse=True))
