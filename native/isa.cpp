@@ -11,6 +11,7 @@
 #include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
+#include "kernels/spreading.hpp"
 
 #define SL_TEXT_OF(x) #x
 #define SL_TEXT(x) SL_TEXT_OF(x)
@@ -28,6 +29,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::axpy,
     isa::add_upper,
     isa::gemv,
+    isa::row_squares,
     isa::gemv_t,
     isa::matmul,
     isa::cholesky,
@@ -47,15 +49,20 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::distinct,
     isa::encode,
     isa::philox,
+    isa::uniform,
     isa::pack<double>,
     isa::pack<float>,
     isa::panel_floats,
     isa::pack_points,
     isa::nearest,
+    isa::nearer,
     isa::nearest_rows,
     isa::cluster_sums,
+    isa::cluster_means,
     isa::loosen,
     isa::double_sum,
+    isa::point_squares,
+    isa::spread,
     isa::nearest_sparse,
     isa::sparse_squares,
     isa::dense_squares,

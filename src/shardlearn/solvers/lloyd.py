@@ -130,7 +130,7 @@ class Lloyd:
 
     def _moved(self, problem: Clusters, state: LloydState, sums: Ints, weights: Ints) -> LloydState:
         """The centres go to the means; one without rows stays."""
-        centers = means(sums, weights, state.centers, state.units.scale)
+        centers = kernels.cluster_means(sums, weights, state.centers, state.units.scale)
         apart = (centers - state.centers).reshape(-1)
         shift = kernels.dot(apart, apart)
         verdict = Status.RUNNING
@@ -146,17 +146,10 @@ class Lloyd:
 
 def moved_by(before: Floats, now: Floats) -> kernels.Moved:
     """How far each centre went, rounded up."""
-    apart = now - before
-    square = np.array([kernels.dot(one, one) for one in apart])
+    square = kernels.row_squares(now - before)
     far = np.nextafter((np.sqrt(square) * GROWN).astype(np.float32), np.float32(np.inf))
     order = np.sort(far)
     return kernels.Moved(far, float(order[-1]), float(order[-2]) if len(order) > 1 else 0.0)
-
-
-def means(sums: Ints, weights: Ints, centers: Floats, scale: fixed.Scale) -> Floats:
-    """(k, p) sums over weights; the old centre where there is no weight."""
-    mean = fixed.means(sums, np.maximum(weights, 1), scale)
-    return np.where(weights[:, None] > 0, mean, centers)
 
 
 def _relocated(state: LloydState, far: FarRows) -> tuple[Ints, Ints]:

@@ -18,6 +18,7 @@ from .double import Double
 from .parts import parts_of, stretch, together
 
 NEAR = "near"  # name of the carry
+BEYOND = 1.0 + 2.0**-40  # far above the rounding of a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,10 @@ class NearestWith:
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         label, square = block.extra[f"{NEAR}/candidate"], block.extra[f"{NEAR}/square"]
-        if self.new is None:
-            return {"candidate": label, "square": square}
-        other, less, _ = kernels.nearest_center(block.X, self.new, squares=True)
-        assert less is not None
-        nearer = less < square
-        return {
-            "candidate": np.where(nearer, other + np.int32(self.first), label),
-            "square": np.where(nearer, less, square),
-        }
+        if self.new is not None:
+            label, square = label.copy(), square.copy()
+            kernels.nearer_center(block.X, self.new, self.first, label, square)
+        return {"candidate": label, "square": square}
 
 
 # -- rows drawn --------------------------------------------------------------------------------------------------------
@@ -109,10 +105,13 @@ class DrawnRows:
     id: Ints  # (m,)
     X: Floats  # (m, p)
 
-    def first(self, most: int) -> DrawnRows:
-        """Those with the smallest keys."""
-        order = np.lexsort((self.id, self.key))[:most]
-        return DrawnRows(self.key[order], self.id[order], self.X[order])
+    def joined(self, other: DrawnRows, most: int) -> DrawnRows:
+        """Those of both with the smallest keys."""
+        key, ids = np.concatenate([self.key, other.key]), np.concatenate([self.id, other.id])
+        order = np.lexsort((ids, key))[:most]
+        mine, X = order < len(self.id), np.empty((len(order), self.X.shape[1]))
+        X[mine], X[~mine] = self.X[order[mine]], other.X[order[~mine] - len(self.id)]
+        return DrawnRows(key[order], ids[order], X)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,23 +140,28 @@ class Drawn:
     def merge(self, left: DrawnRows, right: DrawnRows, /) -> DrawnRows:
         if not len(right.key):
             return left
-        both = (np.concatenate([getattr(left, name), getattr(right, name)]) for name in ("key", "id", "X"))
-        return DrawnRows(*both).first(self.most)
+        return left.joined(right, self.most)
 
     def bytes(self) -> int:
         return self.most * (16 + 8 * self.features)
 
     def _within(self, block: Block, limit: float) -> DrawnRows:
         ids = block.row_ids()
-        words = kernels.philox(self.seed, rng.Purpose.SEEDING, ids, self.stream, 0)
+        drawn = kernels.uniform(self.seed, rng.Purpose.SEEDING, ids, self.stream)
         mass = block.extra[f"{NEAR}/square"] if self.near else np.ones(block.n)
         mass = mass if block.weight is None else mass * block.weight
-        key = np.full(block.n, np.inf)
-        np.divide(-kernels.log1p(-rng.uniform(words)), mass, out=key, where=mass > 0)
-        where = np.flatnonzero((key <= limit) & (key < np.inf))
-        where = where[np.lexsort((ids[where], key[where]))[: self.most]]
+        with np.errstate(over="ignore", invalid="ignore"):  # -log(1 - u) >= u: most need no logarithm
+            where = np.flatnonzero((mass > 0) & ~(drawn > BEYOND * limit * mass))
+        key = -kernels.log1p(-drawn[where]) / mass[where]
+        fits = (key <= limit) & (key < np.inf)
+        where, key = where[fits], key[fits]
+        if len(key) > self.most:
+            fits = key <= np.partition(key, self.most - 1)[self.most - 1]
+            where, key = where[fits], key[fits]
+        order = np.lexsort((ids[where], key))[: self.most]
+        where, key = where[order], key[order]
         X = to_dense(take_rows(block.X, where)).astype(np.float64)
-        return DrawnRows(key[where], ids[where], X)
+        return DrawnRows(key, ids[where], X)
 
 
 # -- what candidates are worth -----------------------------------------------------------------------------------------
