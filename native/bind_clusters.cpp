@@ -19,6 +19,44 @@ i64 cluster_sums(const AnyIn& data, const Maybe<std::int32_t>& indices, const Ma
     return kernels().cluster_sums(x, moves, fixed, k, sum, of);
 }
 
+void cluster_means(const In<i64>& sums, const In<i64>& weights, const In<double>& factor, i64 room, const Out<double>& centers) {
+    const i64* sum = values(sums, {-1, -1, -1}, "sums");
+    i64 limbs = static_cast<i64>(sums.shape(0)), k = static_cast<i64>(sums.shape(1)), p = static_cast<i64>(sums.shape(2));
+    const i64* of = values(weights, {k}, "weights");
+    Fixed fixed = {values(factor, {p}, "factor"), room, limbs};
+    double* to = values(centers, {k, p}, "centers");
+    if (room < 1 || room > MOST_ROOM) throw nb::value_error("room must lie in 1..51.");
+    Outside o;
+    kernels().cluster_means(sum, of, fixed, k, p, to);
+}
+
+// What the driver chooses centres from.
+Spread weighted(const In<double>& points, const In<double>& mass, const In<double>& draws) {
+    Spread s = {values(points, {-1, -1}, "points"), nullptr, values(draws, {-1, -1}, "draws"), 0, 0, 0, 0};
+    s.m = static_cast<i64>(points.shape(0)), s.p = static_cast<i64>(points.shape(1));
+    s.k = static_cast<i64>(draws.shape(0)), s.trials = static_cast<i64>(draws.shape(1));
+    s.mass = values(mass, {s.m}, "mass");
+    return s;
+}
+
+void point_squares(const In<double>& points, const Out<double>& squares) {
+    Spread s = {values(points, {-1, -1}, "points"), nullptr, nullptr, 0, 0, 0, 0};
+    s.m = static_cast<i64>(points.shape(0)), s.p = static_cast<i64>(points.shape(1));
+    double* to = values(squares, {s.m, s.m}, "squares");
+    Outside o;
+    kernels().point_squares(s, to);
+}
+
+void spread(const In<double>& points, const In<double>& mass, const In<double>& draws, const Maybe<double>& squares,
+            const Out<i64>& chosen) {
+    Spread s = weighted(points, mass, draws);
+    const double* known = values(squares, {s.m, s.m}, "squares");
+    i64* to = values(chosen, {s.k}, "chosen");
+    if (s.m < 1 || s.trials < 1) throw nb::value_error("one point and one trial or more are needed.");
+    Outside o;
+    kernels().spread(s, known, to);
+}
+
 i64 loosen(const In<std::int32_t>& labels, const In<float>& moved, float most, float next, const Out<float>& upper,
            const Out<float>& lower, const Out<i64>& doubtful) {
     i64 n = static_cast<i64>(labels.shape(0));
@@ -63,6 +101,11 @@ void bind_clusters(nb::module_& m) {
           SL_ARRAY("factor"), nb::arg("room"), SL_ARRAY("sums"), SL_ARRAY("weights"));
     m.def("loosen", loosen, SL_ARRAY("labels"), SL_ARRAY("moved"), nb::arg("most"), nb::arg("next"), SL_ARRAY("upper"),
           SL_ARRAY("lower"), SL_ARRAY("doubtful"));
+    m.def("cluster_means", cluster_means, SL_ARRAY("sums"), SL_ARRAY("weights"), SL_ARRAY("factor"), nb::arg("room"),
+          SL_ARRAY("centers"));
+    m.def("point_squares", point_squares, SL_ARRAY("points"), SL_ARRAY("squares"));
+    m.def("spread", spread, SL_ARRAY("points"), SL_ARRAY("mass"), SL_ARRAY("draws"), SL_ARRAY("squares").none(),
+          SL_ARRAY("chosen"));
     m.def("double_sum", double_sum, SL_ARRAY("values"), SL_ARRAY("weight").none());
     m.def("dense_squares", dense_squares, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("points"), SL_ARRAY("squares"));
 }

@@ -31,6 +31,14 @@ void philox(std::uint64_t seed, std::uint32_t purpose, const In<i64>& ids, std::
     kernels().philox(seed, purpose, from, n, stream, draw_block, to);
 }
 
+void uniform(std::uint64_t seed, std::uint32_t purpose, const In<i64>& ids, std::uint32_t stream, const Out<double>& out) {
+    const i64* from = values(ids, {-1}, "ids");
+    i64 n = static_cast<i64>(ids.shape(0));
+    double* to = values(out, {n}, "out");
+    Outside o;
+    kernels().uniform(seed, purpose, from, n, stream, to);
+}
+
 }  // namespace
 
 void bind_integers(nb::module_& m) {
@@ -39,6 +47,8 @@ void bind_integers(nb::module_& m) {
     m.def("encode_i64", encode, y, nb::arg("classes").noconvert(), nb::arg("codes").noconvert());
     m.def("philox", philox, nb::arg("seed"), nb::arg("purpose"), nb::arg("ids").noconvert(), nb::arg("stream"),
           nb::arg("draw_block"), nb::arg("out").noconvert());
+    m.def("uniform", uniform, nb::arg("seed"), nb::arg("purpose"), nb::arg("ids").noconvert(), nb::arg("stream"),
+          nb::arg("out").noconvert());
 }
 
 }  // namespace shardlearn

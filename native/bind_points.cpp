@@ -60,6 +60,17 @@ i64 nearest_bounds(const AnyIn& data, i64 p, const In<double>& points, const In<
     return kernels().nearest(x, c, out);
 }
 
+void nearer(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
+            const In<double>& norm, const In<double>& half, double scale, std::int32_t first, const Out<std::int32_t>& labels,
+            const Out<double>& squares) {
+    Rows x = dense(data, p);
+    Points c = points_of({points, pivot, panels, norm, half, scale}, x);
+    if (c.k < 1) throw nb::value_error("one point or more is needed.");
+    Nearer out = {values(labels, {x.n}, "labels"), values(squares, {x.n}, "squares"), first};
+    Outside o;
+    kernels().nearer(x, c, out);
+}
+
 void nearest_rows(const AnyIn& data, i64 p, const In<i64>& ids, const In<double>& points, const In<double>& pivot,
                   const In<float>& panels, const In<double>& norm, const In<double>& half, double scale,
                   const Out<double>& squares, const Out<i64>& found) {
@@ -86,6 +97,8 @@ void bind_points(nb::module_& m) {
           SL_ARRAY("squares").none());
     m.def("nearest_bounds", nearest_bounds, SL_ARRAY("data"), nb::arg("n_columns"), SL_POINTS, SL_ARRAY("labels"),
           SL_ARRAY("upper"), SL_ARRAY("lower"));
+    m.def("nearer", nearer, SL_ARRAY("data"), nb::arg("n_columns"), SL_POINTS, nb::arg("first"), SL_ARRAY("labels"),
+          SL_ARRAY("squares"));
     m.def("nearest_rows", nearest_rows, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("ids"), SL_POINTS,
           SL_ARRAY("squares"), SL_ARRAY("found"));
 }

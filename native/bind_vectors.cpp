@@ -46,6 +46,13 @@ void gemv(const In<double>& a, const In<double>& x, const Out<double>& out) {
     kernels().gemv(matrix, from, to, length(a), width(a));
 }
 
+void row_squares(const In<double>& a, const Out<double>& out) {
+    const double* matrix = values(a, {-1, -1}, "A");
+    double* to = values(out, {length(a)}, "out");
+    Outside o;
+    kernels().row_squares(matrix, to, length(a), width(a));
+}
+
 void gemv_t(const In<double>& a, const In<double>& x, const Out<double>& out) {
     const double* matrix = values(a, {-1, -1}, "A");
     const double* from = values(x, {length(a)}, "x");
@@ -117,6 +124,7 @@ void bind_vectors(nb::module_& m) {
     m.def("add_upper", add_upper, nb::arg("A").noconvert(), nb::arg("into").noconvert());
     m.def("axpy", axpy, nb::arg("alpha"), x, nb::arg("y").noconvert(), out);
     m.def("gemv", gemv, a, x, out);
+    m.def("row_squares", row_squares, a, out);
     m.def("gemv_t", gemv_t, a, x, out);
     m.def("matmul", matmul, a, b, out);
     m.def("cholesky", cholesky, a, l);

@@ -12,6 +12,7 @@
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
 #include "kernels/sparse_clusters.hpp"
+#include "kernels/spreading.hpp"
 
 #define SL_TEXT_OF(x) #x
 #define SL_TEXT(x) SL_TEXT_OF(x)
@@ -29,6 +30,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::axpy,
     isa::add_upper,
     isa::gemv,
+    isa::row_squares,
     isa::gemv_t,
     isa::matmul,
     isa::cholesky,
@@ -48,15 +50,20 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::distinct,
     isa::encode,
     isa::philox,
+    isa::uniform,
     isa::pack<double>,
     isa::pack<float>,
     isa::panel_floats,
     isa::pack_points,
     isa::nearest,
+    isa::nearer,
     isa::nearest_rows,
     isa::cluster_sums,
+    isa::cluster_means,
     isa::loosen,
     isa::double_sum,
+    isa::point_squares,
+    isa::spread,
     isa::nearest_sparse,
     isa::sparse_squares,
     isa::pack_across,

@@ -67,6 +67,19 @@ struct Nearby {           // of each row the nearest point; null where it is not
     float *upper, *lower; // bounds: of the distance to the nearest point, and to every other one
 };
 
+struct Nearer {           // of each row the nearest point so far; both are updated
+    std::int32_t* labels;
+    double* squares;
+    std::int32_t first;   // added to the numbers of points
+};
+
+struct Spread {           // weighted points, k of which are chosen
+    const double* values; // (m, p)
+    const double* mass;   // (m,)
+    const double* draws;  // (k, trials), in [0, 1)
+    std::int64_t m, p, k, trials;
+};
+
 struct Loosened {         // bounds after points moved
     const std::int32_t* labels;
     const float* moved;   // (k,) how far each point went, at most
@@ -144,6 +157,7 @@ struct Table {
     void (*axpy)(double alpha, const double* x, const double* y, double* out, std::int64_t n);
     void (*add_upper)(const double* a, double* into, std::int64_t p);
     void (*gemv)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
+    void (*row_squares)(const double* a, double* out, std::int64_t rows, std::int64_t columns);
     void (*gemv_t)(const double* a, const double* x, double* out, std::int64_t rows, std::int64_t columns);
     void (*matmul)(const double* a, const double* b, double* out, std::int64_t m, std::int64_t inner, std::int64_t n);
     std::int64_t (*cholesky)(const double* a, double* l, std::int64_t p);
@@ -165,17 +179,24 @@ struct Table {
     void (*encode)(const std::int64_t* y, std::int64_t n, const std::int64_t* classes, std::int64_t k, double* codes);
     void (*philox)(std::uint64_t seed, std::uint32_t purpose, const std::int64_t* ids, std::int64_t n,
                    std::uint32_t stream, std::uint32_t draw_block, std::uint32_t* out);
+    void (*uniform)(std::uint64_t seed, std::uint32_t purpose, const std::int64_t* ids, std::int64_t n,
+                    std::uint32_t stream, double* out);
     void (*pack64)(const PackColumn*, const PackRows&, double* out);
     void (*pack32)(const PackColumn*, const PackRows&, float* out);
     std::int64_t (*panel_floats)(std::int64_t k, std::int64_t p);
     double (*pack_points)(const double* points, const double* pivot, std::int64_t k, std::int64_t p, float* panels,
                           double* norm, double* half);
     std::int64_t (*nearest)(const Rows&, const Points&, const Nearby&);
+    void (*nearer)(const Rows&, const Points&, const Nearer&);
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
     std::int64_t (*cluster_sums)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* sums,
                                  std::int64_t* weight);
+    void (*cluster_means)(const std::int64_t* sums, const std::int64_t* weight, const Fixed&, std::int64_t k, std::int64_t p,
+                          double* centers);
     std::int64_t (*loosen)(const Loosened&, std::int64_t n, std::int64_t* doubtful);
     void (*double_sum)(const double* values, const double* weight, std::int64_t n, double* high, double* low);
+    void (*point_squares)(const Spread&, double* out);
+    void (*spread)(const Spread&, const double* squares, std::int64_t* chosen);
     void (*nearest_sparse)(const Rows&, const Across&, std::int32_t* labels, double* squares);
     void (*sparse_squares)(const Rows&, const Across&, double* out);
     void (*pack_across)(const double* points, std::int64_t k, std::int64_t p, std::int64_t line, double* out);

@@ -80,6 +80,31 @@ inline i64 cluster_sums(const Rows& x, const Moves& m, const Fixed& f, i64 k, i6
     return changed;
 }
 
+// The mean of each cluster that weighs something, to the last bit: the quotient of the sum, and of what it leaves.
+inline void cluster_means(const i64* sums, const i64* weight, const Fixed& f, i64 k, i64 p, double* centers) {
+    double up = static_cast<double>(i64{1} << f.room), down = 1.0 / up;
+    i64 *rest = reinterpret_cast<i64*>(scratch(0, f.limbs * p)), part = k * p;
+    double *first = scratch(1, p), *over = scratch(2, p);
+    for (i64 j = 0; j < k; ++j) {
+        if (weight[j] == 0) continue;
+        double count = static_cast<double>(weight[j]), *to = centers + j * p;
+        auto quotients = [&](const i64* limbs, i64 stride, double* out) {
+            for (i64 t = 0; t < p; ++t) out[t] = 0.0;
+            for (i64 l = f.limbs - 1; l >= 0; --l)
+                for (i64 t = 0; t < p; ++t) out[t] = static_cast<double>(limbs[l * stride + t]) + out[t] * down;
+            for (i64 t = 0; t < p; ++t) out[t] = out[t] / f.factor[t] / count;
+        };
+        quotients(sums + j * p, part, first);
+        for (i64 t = 0; t < p; ++t) over[t] = first[t] * f.factor[t];
+        for (i64 l = 0; l < f.limbs; ++l) {
+            next_limb(over, p, up, weight[j], rest + l * p);
+            for (i64 t = 0; t < p; ++t) rest[l * p + t] = sums[l * part + j * p + t] - rest[l * p + t];
+        }
+        quotients(rest, p, to);
+        for (i64 t = 0; t < p; ++t) to[t] = first[t] + to[t];
+    }
+}
+
 // Bounds after the points moved: the nearest one by its own way, the others by the longest. Tells the rows for which
 // another point may be nearest now; the margin covers the rounding of distances in float64 as well.
 inline i64 loosen(const Loosened& b, i64 n, i64* doubtful) {

@@ -107,8 +107,10 @@ SL_INLINE void philox_round(std::uint32_t* c, const std::uint32_t* key) {
     c[3] = static_cast<std::uint32_t>(a);
 }
 
-inline void philox(std::uint64_t seed, std::uint32_t purpose, const i64* ids, i64 n, std::uint32_t stream,
-                   std::uint32_t draw_block, std::uint32_t* out) {
+// Calls use(i, words) with the four words of each id.
+template <class Use>
+SL_INLINE void each_words(std::uint64_t seed, std::uint32_t purpose, const i64* ids, i64 n, std::uint32_t stream,
+                          std::uint32_t draw_block, Use use) {
     for (i64 i = 0; i < n; ++i) {
         std::uint64_t id = static_cast<std::uint64_t>(ids[i]);
         std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32) ^ purpose};
@@ -117,8 +119,23 @@ inline void philox(std::uint64_t seed, std::uint32_t purpose, const i64* ids, i6
             philox_round(c, key);
             key[0] += 0x9e3779b9u, key[1] += 0xbb67ae85u;
         }
-        for (int w = 0; w < 4; ++w) out[4 * i + w] = c[w];
+        use(i, c);
     }
+}
+
+inline void philox(std::uint64_t seed, std::uint32_t purpose, const i64* ids, i64 n, std::uint32_t stream,
+                   std::uint32_t draw_block, std::uint32_t* out) {
+    each_words(seed, purpose, ids, n, stream, draw_block, [&](i64 i, const std::uint32_t* words) {
+        for (int w = 0; w < 4; ++w) out[4 * i + w] = words[w];
+    });
+}
+
+// 53 bits of the first two words, in [0, 1).
+inline void uniform(std::uint64_t seed, std::uint32_t purpose, const i64* ids, i64 n, std::uint32_t stream, double* out) {
+    each_words(seed, purpose, ids, n, stream, 0, [&](i64 i, const std::uint32_t* words) {
+        std::uint64_t bits = (static_cast<std::uint64_t>(words[1]) << 32 | words[0]) >> 11;
+        out[i] = static_cast<double>(static_cast<i64>(bits)) * 0x1p-53;
+    });
 }
 
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -148,20 +148,15 @@ inline const char* at(const Rows& x, i64 row) {
     return static_cast<const char*>(x.data) + row * x.p * static_cast<i64>(sizeof(T));
 }
 
-template <class T>
-inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
-    std::int32_t* labels = out.labels;
+// Compares all rows with all points; each panel of rows is `done` with what is nearest to them.
+template <class T, class Done>
+inline void each_panel(const Rows& x, const Points& c, const RowPacker& pack, Done done) {
     i64 line = PR * (c.p + 2), group = PC * (c.p + 2);
     i64 batch = most<i64>(1, least<i64>(32, BATCH_BYTES / (4 * line)));
     i64 chunk = most<i64>(1, POINTS_BYTES / (4 * group)) * PC;
     if (c.k <= chunk) batch = 1;
-    RowPacker pack(x, c, 0);
     float* panels = reinterpret_cast<float*>(scratch(1, (batch * line + 1) / 2));
     std::vector<Best> best(static_cast<std::size_t>(batch));
-    std::vector<Doubtful> doubtful;
-    Slack slack(c.p);
-    double largest = 0.0;
-    for (i64 j = 0; j < c.k; ++j) largest = most(largest, c.norm[j]);
     for (i64 i0 = 0; i0 < x.n; i0 += batch * PR) {
         i64 here = (least(batch * PR, x.n - i0) + PR - 1) / PR;
         for (i64 b = 0; b < here; ++b) {
@@ -177,23 +172,96 @@ inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
                         best[static_cast<std::size_t>(b)]);
         for (i64 b = 0; b < here; ++b) {
             i64 row = i0 + b * PR;
-            int count = static_cast<int>(least<i64>(PR, x.n - row));
-            const float* panel = panels + b * line;
-            const Best& found = best[static_cast<std::size_t>(b)];
-            certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
-            if (out.upper) bound(panel, panel + PR, found, slack, largest, c.scale, row, count, out.upper, out.lower);
+            done(panels + b * line, best[static_cast<std::size_t>(b)], row, static_cast<int>(least<i64>(PR, x.n - row)));
         }
     }
-    i64 redone = static_cast<i64>(doubtful.size());
-    for (i64 at = 0; at < redone; at += PR)
-        decide<T>(pack, c, doubtful.data() + at, static_cast<int>(least<i64>(PR, redone - at)), panels, labels);
+}
+
+template <class T>
+inline void decide_all(const RowPacker& pack, const Points& c, const std::vector<Doubtful>& doubtful, std::int32_t* labels) {
+    float* panel = reinterpret_cast<float*>(scratch(1, (PR * (c.p + 2) + 1) / 2));
+    i64 n = static_cast<i64>(doubtful.size());
+    for (i64 at = 0; at < n; at += PR)
+        decide<T>(pack, c, doubtful.data() + at, static_cast<int>(least<i64>(PR, n - at)), panel, labels);
+}
+
+inline double largest_norm(const Points& c) {
+    double largest = 0.0;
+    for (i64 j = 0; j < c.k; ++j) largest = most(largest, c.norm[j]);
+    return largest;
+}
+
+template <class T>
+inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
+    std::int32_t* labels = out.labels;
+    RowPacker pack(x, c, 0);
+    std::vector<Doubtful> doubtful;
+    Slack slack(c.p);
+    double largest = largest_norm(c);
+    each_panel<T>(x, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
+        certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
+        if (out.upper) bound(panel, panel + PR, found, slack, largest, c.scale, row, count, out.upper, out.lower);
+    });
+    decide_all<T>(pack, c, doubtful, labels);
     if (out.upper)  // whichever point it was, none is nearer than nothing
         for (const Doubtful& one : doubtful) out.lower[one.row] = 0.0f;
     if (out.squares)
         squared_pairs<T>(
             x.n, c.p, [&](i64 i) { return static_cast<const T*>(x.data) + i * c.p; },
             [&](i64 i) { return c.values + labels[i] * c.p; }, out.squares);
-    return redone;
+    return static_cast<i64>(doubtful.size());
+}
+
+// Scores above these are of points that are not nearer than the squared distances that are known: half of them, in the
+// scale of scores, less 1/2 |x|^2. ETA covers the roundings here and those of squared distances.
+inline void nearer_than(const float* half, const double* known, double scale, int count, float* limit) {
+    V by = set(scale), again = set(0.5 * scale);
+    F eta = setf(ETA), zeros = setf(0.0f), tiny = setf(0x1p-80f);
+    for (int v = 0; v < RV; ++v) {
+        V parts[FW / W];
+        for (int i = 0; i < FW / W; ++i)
+            parts[i] = load_some(known + v * FW + i * W, most(least(count - v * FW - i * W, W), 0)) * by * again;
+        F square = narrow(parts), own = loadf(half + v * FW);
+        storef(limit + v * FW, fma(eta, square + max(own, zeros - own), square - own) + tiny);
+    }
+}
+
+template <class T>
+inline void nearer_in(const Rows& x, const Points& c, const Nearer& out) {
+    RowPacker pack(x, c, 0);
+    std::vector<Doubtful> doubtful;
+    std::vector<i64> changed;
+    std::vector<std::int32_t> fresh(static_cast<std::size_t>(x.n));
+    std::int32_t* labels = fresh.data();
+    Slack slack(c.p);
+    double largest = largest_norm(c);
+    each_panel<T>(x, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
+        float limit[PR];
+        nearer_than(panel, out.squares + row, c.scale, count, limit);
+        unsigned some = 0;
+        for (int v = 0; v < RV && v * FW < count; ++v) {
+            unsigned far = lanes_of(lt(loadf(limit + v * FW), loadf(found.low + v * FW)));  // a NaN is not far
+            for (unsigned near = ~far & first_lanes(least(count - v * FW, FW)); near; near &= near - 1)
+                changed.push_back(row + v * FW + __builtin_ctz(near)), ++some;
+        }
+        if (some) certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
+    });
+    decide_all<T>(pack, c, doubtful, labels);
+    i64 n = static_cast<i64>(changed.size());
+    std::vector<double> squares(changed.size());
+    squared_pairs<T>(
+        n, c.p, [&](i64 i) { return static_cast<const T*>(x.data) + changed[static_cast<std::size_t>(i)] * c.p; },
+        [&](i64 i) { return c.values + labels[changed[static_cast<std::size_t>(i)]] * c.p; }, squares.data());
+    for (std::size_t i = 0; i < changed.size(); ++i) {
+        i64 row = changed[i];
+        if (!(squares[i] < out.squares[row])) continue;
+        out.squares[row] = squares[i], out.labels[row] = out.first + labels[row];
+    }
+}
+
+// Rows to which one of these points is nearer than the one that they have get it, and the squared distance to it.
+inline void nearer(const Rows& x, const Points& c, const Nearer& out) {
+    x.single ? nearer_in<float>(x, c, out) : nearer_in<double>(x, c, out);
 }
 
 // Fills labels, and what else is not null; returns how many rows float32 could not decide.

@@ -63,6 +63,11 @@ inline void gemv(const double* a, const double* x, double* out, i64 rows, i64 co
     for (i64 i = 0; i < rows; ++i) out[i] = dot(a + i * columns, x, columns);
 }
 
+// The square of each row's length.
+inline void row_squares(const double* a, double* out, i64 rows, i64 columns) {
+    for (i64 i = 0; i < rows; ++i) out[i] = dot(a + i * columns, a + i * columns, columns);
+}
+
 inline void gemv_t(const double* a, const double* x, double* out, i64 rows, i64 columns) {
     constexpr int GROUP = 8;
     for (i64 j = 0; j < columns; ++j) out[j] = 0.0;

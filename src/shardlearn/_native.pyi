@@ -55,6 +55,10 @@ def gemv(
     x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
+def row_squares(
+    a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def gemv_t(
     a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
@@ -198,6 +202,13 @@ def philox(
     draw_block: int,
     out: Annotated[NDArray[numpy.uint32], dict(order="C", device="cpu")],
 ) -> None: ...
+def uniform(
+    seed: int,
+    purpose: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    stream: int,
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def panel_floats(k: int, p: int) -> int: ...
 def pack_points(
     points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
@@ -231,6 +242,19 @@ def nearest_bounds(
     upper: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
     lower: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
 ) -> int: ...
+def nearer(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    scale: float,
+    first: int,
+    labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def nearest_rows(
     data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
     n_columns: int,
@@ -266,6 +290,24 @@ def loosen(
     lower: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
     doubtful: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> int: ...
+def cluster_means(
+    sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    room: int,
+    centers: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def point_squares(
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def spread(
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    mass: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    draws: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,
+    chosen: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
 def double_sum(
     values: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     weight: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)] | None,

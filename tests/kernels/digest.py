@@ -111,7 +111,7 @@ def add_algebra(hashes: Hashes) -> None:
         A, B, x = numbers(rng, p, p + 3), numbers(rng, p + 3, 29), numbers(rng, p + 3)
         hashes.add("dot", kernels.dot(x, x))
         hashes.add("axpy", kernels.axpy(0.3, x, x[::-1].copy()))
-        hashes.add("gemv", kernels.gemv(A, x))
+        hashes.add("gemv", kernels.gemv(A, x), kernels.row_squares(A))
         hashes.add("gemv_t", kernels.gemv_t(A, x[:p].copy()))
         hashes.add("matmul", kernels.matmul(A, B))
         S = kernels.matmul(A, np.ascontiguousarray(A.T))
@@ -130,7 +130,7 @@ def add_algebra(hashes: Hashes) -> None:
 def add_integers(hashes: Hashes) -> None:
     rng = np.random.default_rng(3)
     ids = rng.integers(-(2**62), 2**62, 101)
-    hashes.add("philox", kernels.philox(2**63 + 5, 7, ids, 1, 2))
+    hashes.add("philox", kernels.philox(2**63 + 5, 7, ids, 1, 2), kernels.uniform(2**63 + 5, 7, ids, 1))
     for y in (rng.integers(0, 9, 1001), rng.integers(0, 9, 1001) * 10**12):
         found = kernels.distinct_i64(y, 100)
         assert found is not None
@@ -178,7 +178,10 @@ def add_points(hashes: Hashes) -> None:
                     hashes.add("nearest_by", other.square, other.id)
             hashes.add("join_nearest", kernels.join_nearest(found, other), found.square, found.id)
             hashes.add("unit_rows", kernels.unit_rows(rows, queries=False), kernels.unit_rows(rows, queries=True))
-            hashes.add("nearest", *kernels.nearest(rows, points, squares=True))
+            found = kernels.nearest(rows, points, squares=True)
+            hashes.add("nearest", *found)
+            kernels.nearer_center(rows, kernels.Points.of(numbers(rng, k, p)), k, found.label, found.square)
+            hashes.add("nearer", found.label, found.square)
             bounded = kernels.nearest_bounds(rows, points)
             hashes.add("nearest_bounds", bounded.label, bounded.upper, bounded.lower)
             moved = kernels.Moved(np.linspace(0.0, 0.25, k, dtype=np.float32), 0.25, 0.125)
@@ -197,6 +200,7 @@ def add_clusters(hashes: Hashes) -> None:
                 sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
                 changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
                 hashes.add("cluster_sums", changed, sums, weights)
+                hashes.add("cluster_means", kernels.cluster_means(sums, weights, np.zeros((k, p)), scale))
             if isinstance(X, Csr):
                 add_cells(hashes, X, scale, label, before, numbers(rng, k, p))
             found = kernels.nearest_center(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)), squares=True)
@@ -219,6 +223,15 @@ def add_cells(hashes: Hashes, X: Csr, scale: fixed.Scale, label: Any, before: An
     hashes.add("halves", kernels.Across.of(C).half, kernels.lines_of(C)[:, : len(C)])
 
 
+def add_choices(hashes: Hashes) -> None:
+    rng = np.random.default_rng(7)
+    for m, p, k in ((1, 1, 1), (63, 3, 7), (200, 50, 30)):
+        points, mass = numbers(rng, m, p), rng.integers(0, 9, m).astype(np.float64)
+        squares = kernels.point_squares(points)
+        draws = kernels.uniform(5, 3, np.arange(9 * k), 1).reshape(k, 9)
+        hashes.add("spread", squares, kernels.spread(points, mass, draws), kernels.spread(points, mass, draws, squares))
+
+
 def digest() -> dict[str, str]:
     hashes = Hashes()
     add_packing(hashes)
@@ -227,6 +240,7 @@ def digest() -> dict[str, str]:
     add_integers(hashes)
     add_points(hashes)
     add_clusters(hashes)
+    add_choices(hashes)
     for rng, X, pivot in blocks():
         add_rows(hashes, rng, X, pivot)
         add_sums(hashes, rng, X, pivot)

@@ -56,6 +56,7 @@ def test_products(m: int, k: int, n: int) -> None:
     y = draw(m)
     assert (np.abs(kernels.gemv_t(A, y) - reference.matmul(A.T, y)) <= gamma(m + 1) * (np.abs(A).T @ np.abs(y))).all()
     np.testing.assert_array_equal(kernels.gemv(A, x), [kernels.dot(row, x) for row in A])
+    np.testing.assert_array_equal(kernels.row_squares(A), [kernels.dot(row, row) for row in A])
 
 
 @pytest.mark.parametrize("p", [0, 1, 2, 7, 48, 49, 100, 200, 333])

@@ -13,6 +13,7 @@ from tests.kernels.test_points import KINDS, data
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, Matrix, to_dense
+from shardlearn.kernels import reference
 from shardlearn.solvers.lloyd import moved_by
 from shardlearn.statistics.double import total
 
@@ -78,6 +79,18 @@ def test_rows_that_move_on_give_what_all_rows_give(kind: str, weighted: bool) ->
         np.testing.assert_array_equal(weights, wanted[1])
 
 
+@pytest.mark.parametrize(("room", "limbs"), [(51, 2), (40, 3), (31, 1)])
+def test_means_are_those_of_their_definition(room: int, limbs: int) -> None:
+    """The centre of a cluster that weighs nothing stays."""
+    rng, k, p = np.random.default_rng(room), 9, 21
+    scale, weights = fixed.Scale(rng.integers(-60, 60, p), room, limbs), rng.integers(0, 7, k)
+    assert (weights == 0).any()
+    sums = rng.integers(-(1 << room), 1 << room, (limbs, k, p)) * weights[None, :, None]
+    old = rng.normal(size=(k, p))
+    wanted = np.where(weights[:, None] > 0, fixed.means(sums, np.maximum(weights, 1), scale), old)
+    np.testing.assert_array_equal(kernels.cluster_means(sums, weights, old, scale), wanted)
+
+
 def test_means_are_exact_beside_an_outlier() -> None:
     """Two limbs hold both 1e9 and what float64 has of numbers near 1."""
     X = np.random.default_rng(3).normal(size=(1000, 2))
@@ -100,6 +113,64 @@ def test_extreme_values_stay_within_their_room() -> None:
         sums, weights = np.zeros((scale.limbs, 1, 1), np.int64), np.zeros(1, np.int64)
         kernels.cluster_sums(X, kernels.Moves(np.zeros(3, np.int32)), scale, sums, weights)
         assert fixed.total(sums, scale)[0, 0] == pytest.approx(top / 2, rel=1e-15, abs=5e-324)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 2), (300, 17, 65), (97, 65, 100), (49, 3, 1), (20, 0, 3)])
+def test_nearer_points_than_those_that_are_known(kind: str, dtype: type, n: int, p: int, k: int) -> None:
+    """As if all points had been compared at once; points in several parts, and again, where nothing is nearer."""
+    X, C = data(kind, n, p, k, dtype)
+    wanted = kernels.nearest(X, kernels.Points.of(C), squares=True)
+    assert wanted.square is not None
+    for parts in ([C], [C[:1], C[1:]], [C[: k // 2], C[k // 2 :]]):
+        label, square, first = np.full(n, -1, np.int32), np.full(n, np.inf), 0
+        for part in [part for part in parts if len(part)]:
+            kernels.nearer_center(X, kernels.centers_of(part, sparse=False), first, label, square)
+            first += len(part)
+        np.testing.assert_array_equal(square, wanted.square)
+        finite = np.isfinite(square)
+        np.testing.assert_array_equal(label[finite], wanted.label[finite])
+        kernels.nearer_center(X, kernels.centers_of(C, sparse=False), 1000, label, square)
+        assert (label < 1000).all()
+
+
+def test_nearer_points_of_sparse_rows() -> None:
+    X, C = rows("csr", 60, 9), np.random.default_rng(4).normal(size=(7, 9))
+    wanted = kernels.nearest_center(X, kernels.centers_of(C, sparse=True), squares=True)
+    label, square = np.zeros(60, np.int32), np.full(60, np.inf)
+    for first in (0, 3, 5):
+        part = C[first : first + 3 - first // 3]
+        kernels.nearer_center(X, kernels.centers_of(part, sparse=True), first, label, square)
+    np.testing.assert_array_equal(label, wanted.label)
+    np.testing.assert_array_equal(square, wanted.square)
+
+
+@pytest.mark.parametrize("p", [1, 5, 40])
+@pytest.mark.parametrize("trials", [1, 3, 11])
+def test_greedy_choices_are_those_of_their_definition(p: int, trials: int) -> None:
+    rng = np.random.default_rng(p)
+    X, mass, draws = rng.normal(size=(67, p)), rng.integers(0, 4, 67).astype(float), rng.random((9, trials))
+    squares = kernels.point_squares(X)
+    np.testing.assert_array_equal(squares, reference.squares(X, X))
+    wanted: list[int] = []
+    for step in range(9):
+        left = squares[wanted].min(axis=0) if step else np.ones(67)
+        upto = np.cumsum(mass * left)
+        tried = np.searchsorted(upto, draws[step, : trials if step else 1] * upto[-1], side="right")
+        then = np.minimum(squares[tried], left) if step else squares[tried]
+        wanted.append(int(tried[np.argmin([kernels.dot(one, mass) for one in then])]))
+    for known in (None, squares):
+        np.testing.assert_array_equal(kernels.spread(X, mass, draws, known), wanted)
+
+
+def test_greedy_choices_where_few_points_lie_apart() -> None:
+    X = np.repeat([[0.0], [3.0]], 4, axis=0)
+    chosen = kernels.spread(X, np.ones(8), np.random.default_rng(0).random((5, 2)))
+    assert X[chosen, 0].tolist() in ([0.0, 3.0, 0.0, 3.0, 0.0], [3.0, 0.0, 3.0, 0.0, 3.0])
+    assert kernels.spread(X, np.zeros(8), np.zeros((3, 2))).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="one point and one trial"):
+        kernels.spread(X[:0], np.ones(0), np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 64, 65, 300])

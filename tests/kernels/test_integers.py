@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardlearn import kernels
+from shardlearn.core import rng
 from shardlearn.kernels import reference
 
 WORDS = st.integers(-(2**63), 2**63 - 1)
@@ -66,4 +67,7 @@ def test_philox(seed: int, purpose: int, ids: list[int]) -> None:
     rows = np.array(ids, np.int64)
     np.testing.assert_array_equal(
         kernels.philox(seed, purpose, rows, 3, 9), reference.philox(seed, purpose, rows, 3, 9)
+    )
+    np.testing.assert_array_equal(
+        kernels.uniform(seed, purpose, rows, 3), rng.uniform(rng.philox(seed, purpose, rows, 3))
     )

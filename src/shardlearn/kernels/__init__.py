@@ -25,6 +25,7 @@ from shardlearn.kernels.algebra import (
     gemv_t,
     matmul,
     pivoted_cholesky,
+    row_squares,
     solve_lower,
     solve_lower_t,
     symmetric_eigen,
@@ -36,17 +37,21 @@ from shardlearn.kernels.clusters import (
     Moves,
     center_squares,
     centers_of,
+    cluster_means,
     cluster_sums,
     double_sum,
     loosened,
+    nearer_center,
     nearest_bounds,
     nearest_center,
+    point_squares,
+    spread,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
 from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit_rows
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
-from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
+from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
 from shardlearn.kernels.points import Nearest, Neighbors, Points, nearest, nearest_rows
 from shardlearn.kernels.rows import (
     LOGISTIC,
@@ -100,6 +105,7 @@ __all__ = [
     "center_squares",
     "centers_of",
     "cholesky",
+    "cluster_means",
     "cluster_sums",
     "column_range",
     "count_bad",
@@ -124,6 +130,7 @@ __all__ = [
     "matmul",
     "moments",
     "moved_cells",
+    "nearer_center",
     "nearest",
     "nearest_bounds",
     "nearest_by",
@@ -132,14 +139,18 @@ __all__ = [
     "no_lines",
     "philox",
     "pivoted_cholesky",
+    "point_squares",
     "points_across",
     "row_products",
+    "row_squares",
     "simd",
     "softplus",
     "solve_lower",
     "solve_lower_t",
+    "spread",
     "symmetric_eigen",
     "tanh",
+    "uniform",
     "unit_rows",
     "weighted_rows_sum",
 ]

@@ -32,6 +32,13 @@ def gemv(A: Floats, x: Floats) -> Floats:
     return out
 
 
+def row_squares(A: Floats) -> Floats:
+    """`dot` of each row with itself."""
+    out = np.empty(A.shape[0])
+    _native.row_squares(A, out)
+    return out
+
+
 def gemv_t(A: Floats, x: Floats) -> Floats:
     """A^T x; each element a chain over the rows in order."""
     out = np.empty(A.shape[1])

@@ -36,6 +36,21 @@ def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Neares
     return Nearest(label, square, 0)
 
 
+def nearer_center(X: Matrix, centers: Centers, first: int, label: Labels, square: Floats) -> None:
+    """Where one of these points is at less than the squared distance that is known, both are updated.
+
+    Points are numbered from `first` on.
+    """
+    x = raw(X)
+    if isinstance(centers, Points):
+        _native.nearer(x.data, x.n_columns, *_fields(centers), first, label, square)
+        return
+    other, less, _ = nearest_center(X, centers, squares=True)
+    assert less is not None
+    nearer = less < square
+    label[nearer], square[nearer] = other[nearer] + np.int32(first), less[nearer]
+
+
 @dataclass(frozen=True, slots=True)
 class Bounded:
     """The nearest point of each row; its distance at most, and that of every other point at least."""
@@ -111,6 +126,31 @@ def cluster_sums(X: Matrix, moves: Moves, scale: Scale, sums: Ints, weights: Int
         sums,
         weights,
     )
+
+
+def cluster_means(sums: Ints, weights: Ints, centers: Floats, scale: Scale) -> Floats:
+    """(k, p) sums (limbs, k, p) over weights (k,), to the last bit; the old centre of a cluster that weighs nothing."""
+    out = centers.copy()
+    _native.cluster_means(sums, weights, np.ldexp(1.0, scale.exponent), scale.room, out)
+    return out
+
+
+def point_squares(points: Floats) -> Floats:
+    """(m, m): the squared distance of each point to each, one FMA chain over the features."""
+    out = np.empty((len(points), len(points)))
+    _native.point_squares(points, out)
+    return out
+
+
+def spread(points: Floats, mass: Floats, draws: Floats, squares: Floats | None = None) -> Ints:
+    """(k,) which of the (m, p) points greedy k-means++ takes (Arthur & Vassilvitskii 2007).
+
+    `draws` (k, trials) in [0, 1) say which points are tried, by mass times squared distance; `squares` are their
+    distances, which are computed as they are needed without. Repeated from the first on where fewer than k lie apart.
+    """
+    out = np.empty(len(draws), np.int64)
+    _native.spread(points, mass, draws, squares, out)
+    return out
 
 
 def double_sum(values: Floats, weight: Floats | None = None) -> tuple[float, float]:

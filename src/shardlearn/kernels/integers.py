@@ -29,3 +29,10 @@ def philox(seed: int, purpose: int, ids: Ints, stream: int, draw_block: int) -> 
     out = np.empty((len(ids), 4), np.uint32)
     _native.philox(seed, purpose, ids, stream, draw_block, out)
     return out
+
+
+def uniform(seed: int, purpose: int, ids: Ints, stream: int) -> Floats:
+    """(n,) numbers in [0, 1): 53 bits of the first two words, as `core.rng.uniform` makes of them."""
+    out = np.empty(len(ids))
+    _native.uniform(seed, purpose, ids, stream, out)
+    return out

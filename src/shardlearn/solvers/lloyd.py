@@ -142,8 +142,7 @@ class Lloyd:
 
 def moved_by(before: Floats, now: Floats) -> kernels.Moved:
     """How far each centre went, rounded up."""
-    apart = now - before
-    square = np.array([kernels.dot(one, one) for one in apart])
+    square = kernels.row_squares(now - before)
     far = np.nextafter((np.sqrt(square) * GROWN).astype(np.float32), np.float32(np.inf))
     order = np.sort(far)
     return kernels.Moved(far, float(order[-1]), float(order[-2]) if len(order) > 1 else 0.0)

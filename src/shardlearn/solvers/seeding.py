@@ -79,7 +79,8 @@ class Oversampling:
             last = state.rounds == ROUNDS or not len(order)
             phase = SeedPhase.WEIGH if last else SeedPhase.DRAW
             return replace(state, candidates=both, new=len(order), phase=phase)
-        centers = searched(state.candidates, answer, problem.k, problem.seed, units)
+        dtype = "float32" if problem.single else "float64"
+        centers = searched(state.candidates, answer, problem.k, problem.seed, units, dtype)
         return replace(state, candidates=centers, new=0, phase=SeedPhase.DONE)
 
 

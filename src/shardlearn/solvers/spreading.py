@@ -1,8 +1,11 @@
-"""k of many weighted candidates, on the driver: greedy k-means++, then Lloyd's iterations on the candidates alone."""
+"""k of many weighted candidates, on the driver: greedy k-means++, then Lloyd's iterations on the candidates alone.
+
+Several searches are begun, and the best one is finished: after a few iterations it shows where a search leads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +18,9 @@ from .clusters import Units
 from .sums import moved_means, no_sums, points, transferred
 
 STREAM = 1 << 30  # of draws among candidates: far from those of rounds
-STEPS = 20
-SEARCHES, PRODUCTS = 8, 1 << 30  # at most, and multiplications of all searches together
+BEGIN, STEPS = 2, 20  # iterations of each search, and of the best one
+SEARCHES, PRODUCTS = 8, 1 << 30  # at most, and multiplications of all searches together where distances are not kept
+KEPT = 2048  # dense candidates whose distances are kept from one search to the next
 
 
 def trials(k: int) -> int:
@@ -24,18 +28,14 @@ def trials(k: int) -> int:
     return 2 + int(kernels.log(np.array([float(k)]))[0])
 
 
-def searched(candidates: Matrix, masses: Ints, k: int, seed: int, units: Units) -> Floats:
-    """(k, p) the best of some searches among the candidates: there are few of them beside the rows."""
+def searched(candidates: Matrix, masses: Ints, k: int, seed: int, units: Units, dtype: str = "float64") -> Floats:
+    """(k, p) centres among the candidates, whose values `dtype` holds exactly."""
     if isinstance(candidates, Csr):
         return _searched_sparse(candidates, masses, k, seed, units)
-    return _searched(candidates, masses, k, seed, units)
-
-
-def _searched(candidates: Matrix, masses: Ints, k: int, seed: int, units: Units) -> Floats:
-    values = len(candidates.data) if isinstance(candidates, Csr) else candidates.size
-    count = max(1, min(SEARCHES, PRODUCTS // max(values * k * trials(k), 1)))
-    found = [settled(candidates, masses, spread(candidates, masses, k, seed, s), units) for s in range(count)]
-    return found[int(np.argmin([potential(candidates, masses, centers) for centers in found]))]
+    mass, squares = masses.astype(np.float64), kernels.point_squares(candidates) if len(candidates) <= KEPT else None
+    draws = _draws(k, seed, SEARCHES if squares is not None else _searches(candidates.size, k))
+    starts = (candidates[kernels.spread(candidates, mass, drawn, squares)] for drawn in draws)
+    return _best(candidates.astype(dtype), masses, starts, units)
 
 
 def _searched_sparse(candidates: Csr, masses: Ints, k: int, seed: int, units: Units) -> Floats:
@@ -43,26 +43,45 @@ def _searched_sparse(candidates: Csr, masses: Ints, k: int, seed: int, units: Un
     features, indices = np.unique(candidates.indices, return_inverse=True)
     narrow = Csr(candidates.data, indices.astype(np.int32), candidates.indptr, len(features))
     scale = replace(units.scale, exponent=units.scale.exponent[features])
-    found = _searched(narrow, masses, k, seed, replace(units, scale=scale))
+    mass, draws = masses.astype(np.float64), _draws(k, seed, _searches(len(narrow.data), k))
+    starts = (points(take_rows(narrow, spread_sparse(narrow, mass, drawn))) for drawn in draws)
     lines = kernels.no_lines(candidates.n_columns, k)
     lines.fill(0.0)
-    lines[features, :k] = found.T
+    lines[features, :k] = _best(narrow, masses, starts, replace(units, scale=scale)).T
     return kernels.points_across(lines, k)
 
 
-def potential(candidates: Matrix, masses: Ints, centers: Floats) -> float:
+def _searches(values: int, k: int) -> int:
+    """As many as there is time for where distances to so many values of candidates are not kept."""
+    return max(1, min(SEARCHES, PRODUCTS // max(values * k * trials(k), 1)))
+
+
+def _draws(k: int, seed: int, count: int) -> Iterator[Floats]:
+    """(k, trials) of each search."""
+    ids = np.arange(k * trials(k), dtype=np.int64)
+    for search in range(count):
+        yield kernels.uniform(seed, rng.Purpose.SEEDING, ids, STREAM + search).reshape(k, -1)
+
+
+def _best(rows: Matrix, masses: Ints, starts: Iterable[Floats], units: Units) -> Floats:
+    """Where the most promising of the (k, p) starts leads."""
+    begun = [settled(rows, masses, centers, units, BEGIN) for centers in starts]
+    mass = masses.astype(np.float64)
+    left = [potential(rows, mass, centers) for centers in begun] if len(begun) > 1 else [0.0]
+    return settled(rows, masses, begun[int(np.argmin(left))], units, STEPS)
+
+
+def potential(rows: Matrix, mass: Floats, centers: Floats) -> float:
     """sum_i mass_i min_j |x_i - c_j|^2"""
-    compared = kernels.centers_of(centers, isinstance(candidates, Csr))
-    square = kernels.nearest_center(candidates, compared, squares=True).square
+    compared = kernels.centers_of(centers, isinstance(rows, Csr))
+    square = kernels.nearest_center(rows, compared, squares=True).square
     assert square is not None
-    return kernels.dot(square, masses.astype(np.float64))
+    return kernels.dot(square, mass)
 
 
-def spread(candidates: Matrix, masses: Ints, k: int, seed: int, search: int = 0) -> Ints:
-    """(k,) which of the (m, p) candidates; repeated where fewer than k lie apart."""
-    m, t, squares = candidates.shape[0], trials(k), squares_among(candidates)
-    mass, ids = masses.astype(np.float64), np.arange(t * k, dtype=np.int64)
-    draws = rng.uniform(kernels.philox(seed, rng.Purpose.SEEDING, ids, STREAM + search, 0)).reshape(k, t)
+def spread_sparse(rows: Csr, mass: Floats, draws: Floats) -> Ints:
+    """As `kernels.spread` of dense rows."""
+    (k, t), m = draws.shape, rows.shape[0]
     chosen, left = np.zeros(k, np.int64), np.ones(m)
     for step in range(k):
         upto = np.cumsum(mass * left)
@@ -70,7 +89,8 @@ def spread(candidates: Matrix, masses: Ints, k: int, seed: int, search: int = 0)
             chosen[step:] = chosen[np.arange(k - step) % max(step, 1)]
             break
         tried = np.minimum(np.searchsorted(upto, draws[step, : t if step else 1] * upto[-1], side="right"), m - 1)
-        square = squares(tried)
+        compared = kernels.centers_of(take_rows(rows, tried), sparse=True)
+        square = np.ascontiguousarray(kernels.center_squares(rows, compared).T)
         square[np.arange(len(tried)), tried] = 0.0
         if step:
             square = np.minimum(square, left)
@@ -79,34 +99,14 @@ def spread(candidates: Matrix, masses: Ints, k: int, seed: int, search: int = 0)
     return chosen
 
 
-def squares_among(candidates: Matrix) -> Callable[[Ints], Floats]:
-    """What gives the (t, m) squared distances of t candidates to all m."""
-    if isinstance(candidates, Csr):
-        X = candidates
-
-        def of_sparse(tried: Ints) -> Floats:
-            return np.ascontiguousarray(kernels.center_squares(X, kernels.centers_of(take_rows(X, tried), True)).T)
-
-        return of_sparse
-    apart = candidates - candidates[0]
-    across, norm = np.ascontiguousarray(apart.T), np.array([kernels.dot(row, row) for row in apart])
-
-    def of_dense(tried: Ints) -> Floats:
-        product = kernels.matmul(np.ascontiguousarray(apart[tried]), across)
-        square: Floats = np.maximum(norm[tried][:, None] + norm - 2.0 * product, 0.0)
-        return square
-
-    return of_dense
-
-
-def settled(candidates: Matrix, masses: Ints, chosen: Ints, units: Units) -> Floats:
+def settled(rows: Matrix, masses: Ints, centers: Floats, units: Units, steps: int) -> Floats:
     """(k, p) centres after some of Lloyd's iterations on the candidates, each as heavy as its mass."""
-    centers, k, sparse = points(take_rows(candidates, chosen)), len(chosen), isinstance(candidates, Csr)
+    k, sparse = len(centers), isinstance(rows, Csr)
     sums, weights, before = no_sums(centers.shape, units.scale, sparse), np.zeros(k, np.int64), None
-    for _ in range(STEPS):
-        label = kernels.nearest_center(candidates, kernels.centers_of(centers, sparse)).label
+    for _ in range(steps):
+        label = kernels.nearest_center(rows, kernels.centers_of(centers, sparse)).label
         moves = kernels.Moves(label, before, masses)
-        sums, weights, changed = transferred(sums, weights, candidates, moves, units.scale)
+        sums, weights, changed = transferred(sums, weights, rows, moves, units.scale)
         if not changed:
             break
         (centers, _), before = moved_means(sums, weights, centers, units.scale), label

@@ -49,12 +49,6 @@ def transferred(
     return sums, weights, kernels.cluster_sums(X, moves, scale, sums, weights)
 
 
-def means(sums: Ints, weights: Ints, centers: Floats, scale: fixed.Scale) -> Floats:
-    """(k, p) sums over weights; the old centre where there is no weight."""
-    mean = fixed.means(sums, np.maximum(weights, 1), scale)
-    return np.where(weights[:, None] > 0, mean, centers)
-
-
 def points(rows: Matrix) -> Floats:
     """(k, p) centres of rows; they lie across where the rows are sparse."""
     if isinstance(rows, Csr):
@@ -63,10 +57,10 @@ def points(rows: Matrix) -> Floats:
 
 
 def moved_means(sums: Sums, weights: Ints, centers: Floats, scale: fixed.Scale) -> tuple[Floats, float]:
-    """The same, and sum |dc|^2."""
+    """(k, p) sums over weights, the old centre where there is no weight; and sum |dc|^2."""
     if isinstance(sums, Cells):
         mean, squares = kernels.cell_means(sums.at, sums.limbs, weights, centers, scale)
         return mean, kernels.dot(squares, np.ones(len(squares)))
-    mean = means(sums, weights, centers, scale)
+    mean = kernels.cluster_means(sums, weights, centers, scale)
     apart = (mean - centers).reshape(-1)
     return mean, kernels.dot(apart, apart)

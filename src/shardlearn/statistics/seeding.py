@@ -18,6 +18,7 @@ from .double import Double
 from .parts import parts_of, stretch, together
 
 NEAR = "near"  # name of the carry
+BEYOND = 1.0 + 2.0**-40  # far above the rounding of a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,10 @@ class NearestWith:
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         label, square = block.extra[f"{NEAR}/candidate"], block.extra[f"{NEAR}/square"]
-        if self.new is None:
-            return {"candidate": label, "square": square}
-        other, less, _ = kernels.nearest_center(block.X, self.new, squares=True)
-        assert less is not None
-        nearer = less < square
-        return {
-            "candidate": np.where(nearer, other + np.int32(self.first), label),
-            "square": np.where(nearer, less, square),
-        }
+        if self.new is not None:
+            label, square = label.copy(), square.copy()
+            kernels.nearer_center(block.X, self.new, self.first, label, square)
+        return {"candidate": label, "square": square}
 
 
 # -- rows drawn --------------------------------------------------------------------------------------------------------
@@ -149,15 +145,20 @@ class Drawn:
 
     def _within(self, block: Block, limit: float) -> DrawnRows:
         ids = block.row_ids()
-        words = kernels.philox(self.seed, rng.Purpose.SEEDING, ids, self.stream, 0)
+        drawn = kernels.uniform(self.seed, rng.Purpose.SEEDING, ids, self.stream)
         mass = block.extra[f"{NEAR}/square"] if self.near else np.ones(block.n)
         mass = mass if block.weight is None else mass * block.weight
-        key = np.full(block.n, np.inf)
-        np.divide(-kernels.log1p(-rng.uniform(words)), mass, out=key, where=mass > 0)
-        where = np.flatnonzero((key <= limit) & (key < np.inf))
-        where = where[np.lexsort((ids[where], key[where]))[: self.most]]
-        X = doubles(take_rows(block.X, where))
-        return DrawnRows(key[where], ids[where], X)
+        with np.errstate(over="ignore", invalid="ignore"):  # -log(1 - u) >= u: most need no logarithm
+            where = np.flatnonzero((mass > 0) & ~(drawn > BEYOND * limit * mass))
+        key = -kernels.log1p(-drawn[where]) / mass[where]
+        fits = (key <= limit) & (key < np.inf)
+        where, key = where[fits], key[fits]
+        if len(key) > self.most:
+            fits = key <= np.partition(key, self.most - 1)[self.most - 1]
+            where, key = where[fits], key[fits]
+        order = np.lexsort((ids[where], key))[: self.most]
+        where, key = where[order], key[order]
+        return DrawnRows(key, ids[where], doubles(take_rows(block.X, where)))
 
 
 # -- what candidates are worth -----------------------------------------------------------------------------------------
