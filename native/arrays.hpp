@@ -5,13 +5,13 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
-#include <xmmintrin.h>
 
 #include <initializer_list>
 #include <optional>
 #include <string>
 
 #include "cpu.hpp"
+#include "modes.hpp"
 
 namespace shardlearn {
 
@@ -29,9 +29,9 @@ using AnyIn = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 // Without the interpreter's lock, rounding to nearest and with subnormals; as before at the end.
 struct Outside {
     nb::gil_scoped_release released;
-    unsigned before = _mm_getcsr();
-    Outside() { _mm_setcsr(0x1f80); }
-    ~Outside() { _mm_setcsr(before); }
+    Modes before = modes();
+    Outside() { set_modes(USUAL_MODES); }
+    ~Outside() { set_modes(before); }
 };
 
 template <class A>

@@ -7,7 +7,7 @@
 namespace shardlearn {
 
 struct Cpu {
-    bool fma, avx2, avx512;  // by the processor and the operating system
+    bool fma, avx2, avx512;  // by the processor and the operating system; every AArch64 has fma and NEON
 };
 
 Cpu this_cpu();

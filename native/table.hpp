@@ -212,7 +212,7 @@ struct Table {
     double (*peak_read)(const double* x, std::int64_t n);
 };
 
-extern const Table table_avx512, table_avx2, table_scalar;
+extern const Table table_avx512, table_avx2, table_neon, table_scalar;  // those of this machine's kind are built
 
 // Working memory of the calling thread, kept between calls: `count` doubles on a cache line; one buffer a slot.
 double* scratch(int slot, std::int64_t count);

@@ -7,7 +7,7 @@ namespace shardlearn::SHARDLEARN_ISA {
 constexpr i64 SQUARE = 8;
 
 // Row by row, `columns` of each; whether any of them is NaN or infinite: then x - x has bits, else it is +0.
-#if SHARDLEARN_WIDTH == 1
+#if SHARDLEARN_WIDTH == 1 || defined(__aarch64__)
 template <class T>
 SL_INLINE bool turned(const T* const* from, i64 at, i64 columns, T* out, i64 stride) {
     bool odd = false;

@@ -3,6 +3,8 @@
 
 #if SHARDLEARN_WIDTH == 8
 #include "avx512.hpp"
+#elif SHARDLEARN_WIDTH == 4 && defined(__aarch64__)
+#include "neon.hpp"
 #elif SHARDLEARN_WIDTH == 4
 #include "avx2.hpp"
 #else
