@@ -90,7 +90,7 @@ def test_a_model_knows_its_columns(tmp_path) -> None:
 
 
 def test_rows_alone_duplicates_and_dropped_rows(tmp_path) -> None:
-    X, labels = np.array([[0.0], [0.0], [0.0], [5.0], [6.0]]), np.array([0, 0, 1, 2, 2])
+    X, labels = np.array([[0.0], [0.0], [0.0], [0.0], [0.5], [5.0], [6.0]]), np.array([0, 0, 3, 3, 1, 2, 2])
     assert silhouette_samples(X, labels).value.tolist() == sk.silhouette_samples(X, labels).tolist()
     frame = pd.DataFrame({"a": [0.0, np.nan, 1.0, 7.0, 9.0], "kind": [0, 0, 0, 1, 1]})
     frame.to_parquet(tmp_path / "t.parquet")
