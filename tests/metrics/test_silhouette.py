@@ -110,6 +110,9 @@ def test_what_is_wrong_is_said() -> None:
     X, labels = spots()
     with pytest.raises(shardlearn.ParameterError, match="sample_size must be None or a whole number of 1 or more"):
         silhouette_score(X, labels, sample_size=0)
+    for wrong in (None, X):
+        with pytest.raises(shardlearn.InputError, match="labels should be a 1d array"):
+            silhouette_score(X, wrong)
     with pytest.raises(shardlearn.InputError, match="inconsistent numbers of samples"):
         silhouette_score(X, labels[1:])
     X[3, 1] = np.nan

@@ -26,7 +26,7 @@ from shardlearn.statistics.seeding import Drawn, DrawnRows
 from shardlearn.statistics.silhouette import AT_ONCE, Distances, DistanceSums
 from shardlearn.statistics.survey import Survey
 
-FEW_CLUSTERS = "SL2331"
+FEW_CLUSTERS = "SL2332"
 STREAM = 1 << 31  # of the draws: rows that no search of k-means draws with the same seed
 
 
@@ -114,6 +114,13 @@ def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, r
     source = X if isinstance(X, Source) else open_source(X)
     try:
         laid = _laid(source, labels, X)
+        if laid.y_kind is None or laid.y_shape:
+            raise InputError(
+                "labels should be a 1d array.",
+                code="SL2331",
+                where="silhouette_samples(labels=...)",
+                needed="one label for each row, the name of their column, or a fitted model",
+            )
         most = min(sample_size or laid.rows, laid.rows)
         return _measured(laid, Drawn(laid.n_features, most, seed, STREAM))
     finally:
