@@ -132,3 +132,15 @@ def test_what_is_missing_is_said(call, data) -> None:
     assert (
         json.loads(call("fit", "KMeans", "data", "--columns", "a", "--out", "m", "--json").out)["estimator"] == "KMeans"
     )
+
+
+def test_clusters_are_resumed(call, data, tmp_path) -> None:
+    fit = (
+        *("fit", "KMeans", "data", "--columns", "a,b,c", "--set", "n_clusters=3", "--set", "random_state=0"),
+        *("--out", "m", "--checkpoint", "stored", "--checkpoint-every", "0", "--json"),
+    )
+    done = call(*fit)
+    assert done.code == 0, done.err
+    again = call("resume", "stored", "--json")
+    assert again.code == 0, again.err
+    assert again.json["fingerprint"] == done.json["fingerprint"]
