@@ -128,8 +128,40 @@ def test_twice_exits_at_once_and_writes_nothing(start, data, tmp_path) -> None:
     assert not left_over(tmp_path)
 
 
-def test_a_prediction_that_is_interrupted_leaves_nothing(call, start, data, tmp_path) -> None:
-    fit = ("fit", "LogisticRegression", "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m")
+CLUSTERS = ("fit", "KMeans", "data", "--columns", "a,b,c", "--set", "random_state=0", "--out", "m")
+
+
+def test_clusters_once_there_are_centres(start, data, tmp_path) -> None:
+    """Seeding takes eight rounds here."""
+    fit = start(HELD.replace("== 6", "== 12"), *CLUSTERS, "--set", "tol=0", "--set", "n_clusters=40", "--json")
+    fit.until(b"held\n")
+    fit.process.send_signal(signal.SIGINT)
+    fit.until(b"stopping at the end of this round")
+    code, out, err = fit.end()
+    assert code == 130, err
+    assert "Traceback" not in err
+    model = shardlearn.load(tmp_path / "m")
+    assert shardlearn.fingerprint(model) == json.loads(out)["fingerprint"]
+    assert model.cluster_centers_.shape == (40, 3)
+    assert not hasattr(model, "inertia_")
+    assert not left_over(tmp_path)
+
+
+def test_clusters_before_there_are_centres(start, data, tmp_path) -> None:
+    fit = start(HELD.replace("== 6", "== 3"), *CLUSTERS)
+    fit.until(b"held\n")
+    fit.process.send_signal(signal.SIGINT)
+    fit.until(b"stopping at the end of this round")
+    code, out, err = fit.end()
+    assert (code, out) == (130, ""), err
+    assert "Traceback" not in err
+    assert "interrupted: nothing was written" in err
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("kind", ["LogisticRegression", "KNeighborsClassifier"])
+def test_a_prediction_that_is_interrupted_leaves_nothing(call, start, data, tmp_path, kind) -> None:
+    fit = ("fit", kind, "--data", "data", "--target", "late", "--columns", "a,b,c", "--out", "m")
     assert call(*fit).code == 0
     predict = start(SLOW, "predict", "m", "--data", "data", "--out", "scores")
     predict.until(b"held\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -31,10 +32,25 @@ def test_everything_is_described() -> None:
 
 
 def test_the_how_to_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "kmeans.md").read_text(), re.DOTALL)
-    run = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    """The Python, then the commands, in one folder."""
+    page = (ROOT / "docs" / "kmeans.md").read_text()
+    code = "".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    programs = [[sys.executable, "-W", "error", "-c", code]]
+    programs += [
+        [shardlearn_of(sys.executable), *line.split()] for line in re.findall(r"^\$ shardlearn (.+)$", page, re.M)
+    ]
+    assert len(programs) == 4
+    for program in programs:
+        run = subprocess.run(
+            program, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"}
+        )
+        assert run.returncode == 0, run.stderr
+    assert (tmp_path / "elbow.png").exists()
+
+
+def shardlearn_of(python: str) -> str:
+    return str(Path(python).with_name("shardlearn"))
 
 
 def test_public_names() -> None:
-    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["KMeans"]
+    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["ElbowDisplay", "KMeans", "SilhouetteDisplay"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.cluster.test_bits import CASES, NARROW, WEIGHT, bits
 from tests.linear_model.test_bits import layouts
 
 import shardlearn
 from shardlearn.cluster import KMeans
+from shardlearn.metrics import silhouette_samples
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +39,16 @@ def test_whatever_holds_the_rows(tmp_path: Path) -> None:
     for name, held in layouts(data, tmp_path):
         with shardlearn.engine("ray", address="local", workers=3):
             assert shardlearn.fingerprint(model.fit(held, sample_weight="w")) == wanted, name
+
+
+def test_silhouettes(tmp_path: Path) -> None:
+    model = KMeans(6, random_state=2, max_iter=5).fit(NARROW[:60_000])
+    wanted = silhouette_samples(NARROW[:60_000], model, sample_size=70)
+    path = str(tmp_path / "rows.parquet")
+    table = pa.table({f"x{j}": column for j, column in enumerate(NARROW[:60_000].T)})
+    pq.write_table(table.append_column("cluster", pa.array(model.labels_)), path)
+    for workers in (1, 3):
+        with shardlearn.engine("ray", address="local", workers=workers):
+            found = silhouette_samples(path, "cluster", sample_size=70)
+        assert found.value.tobytes() == wanted.value.tobytes()
+        assert found.row.tolist() == wanted.row.tolist()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,26 +19,29 @@ from shardlearn import kernels
 from shardlearn.core.matrix import Csr
 
 SOURCE = """
-#include <xmmintrin.h>
-unsigned get_modes(void) { return _mm_getcsr(); }
-void set_modes(unsigned modes) { _mm_setcsr(modes); }
+#include "modes.hpp"
+extern "C" unsigned get_modes(void) { return (unsigned)shardlearn::modes(); }
+extern "C" void put_modes(unsigned modes) { shardlearn::set_modes(modes); }
 """
-USUAL = 0x1F80  # all exceptions masked, rounding to nearest
-FLAGS = 0x3F  # what operations have met: no mode
-FLUSHED, UPWARD = 0x8040, 0x4000  # subnormals are zero, as results and as operands; rounding towards infinity
+ARM = platform.machine() == "aarch64"
+USUAL = 0 if ARM else 0x1F80  # all exceptions masked, rounding to nearest
+FLAGS = 0 if ARM else 0x3F  # what operations have met: no mode
+FLUSHED, UPWARD = (1 << 24, 1 << 22) if ARM else (0x8040, 0x4000)  # subnormals are zero; rounding towards infinity
+NATIVE = Path(__file__).parents[2] / "native"
 
 
 @pytest.fixture(scope="module")
 def modes(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    compiler = shutil.which("cc")
+    compiler = shutil.which("c++")
     if compiler is None:
-        pytest.skip("there is no C compiler")
+        pytest.skip("there is no C++ compiler")
     folder = tmp_path_factory.mktemp("modes")
-    (folder / "modes.c").write_text(SOURCE)
-    command = [compiler, "-O1", "-shared", "-fPIC", "-o", folder / "modes.so", folder / "modes.c"]
+    (folder / "modes.cpp").write_text(SOURCE)
+    flags = ["-O1", "-shared", "-fPIC", f"-I{NATIVE}"]
+    command = [compiler, *flags, "-o", folder / "modes.so", folder / "modes.cpp"]
     subprocess.run(command, check=True, timeout=60)
     found = ctypes.CDLL(str(folder / "modes.so"))
-    found.get_modes.restype, found.set_modes.argtypes = ctypes.c_uint, [ctypes.c_uint]
+    found.get_modes.restype, found.put_modes.argtypes = ctypes.c_uint, [ctypes.c_uint]
     return found
 
 
@@ -105,7 +110,7 @@ def test_kernels_have_modes_of_their_own(modes: ctypes.CDLL, changed: int) -> No
     fired: list[bool] = []
 
     def elsewhere() -> None:
-        modes.set_modes(USUAL | changed)
+        modes.put_modes(USUAL | changed)
         try:
             small, one = 5e-324, 1.0
             fired.append(small * one == 0.0 if changed & FLUSHED else one + small > one)
@@ -114,7 +119,7 @@ def test_kernels_have_modes_of_their_own(modes: ctypes.CDLL, changed: int) -> No
                 after.append(modes.get_modes() & ~FLAGS)
                 found.append(bits(answer))
         finally:
-            modes.set_modes(USUAL)
+            modes.put_modes(USUAL)
 
     thread = threading.Thread(target=elsewhere)
     thread.start()

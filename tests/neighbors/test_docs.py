@@ -46,10 +46,15 @@ def test_everything_is_described(Model: Any) -> None:
 
 
 def test_the_page_runs(tmp_path: Path) -> None:
+    """The Python, then the commands, in one folder."""
     page = Path(__file__).parents[2] / "docs" / "neighbors.md"
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
-    run = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+    program = str(Path(sys.executable).with_name("shardlearn"))
+    commands = [[program, *line.split()] for line in re.findall(r"^\$ shardlearn (.+)$", page.read_text(), re.M)]
+    assert len(commands) == 3
+    for command in ([sys.executable, "-W", "error", "-c", code], *commands):
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
 
 
 def test_public_names() -> None:

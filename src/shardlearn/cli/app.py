@@ -40,9 +40,9 @@ def inspect(
     return inspect(found(paths, where), whole, run, output)
 
 
-@app.command(usage="Usage: shardlearn fit ESTIMATOR PATHS... --target COLUMN --out FOLDER [OPTIONS]")
+@app.command(usage="Usage: shardlearn fit ESTIMATOR PATHS... [--target COLUMN] --out FOLDER [OPTIONS]")
 def fit(
-    estimator: Annotated[str, Parameter(help="For example linear_model.LogisticRegression.")],
+    estimator: Annotated[str, Parameter(help="For example linear_model.LogisticRegression, or cluster.KMeans.")],
     /,
     *paths: Paths,
     where: Data = Data(),  # noqa: B008  frozen
@@ -51,7 +51,7 @@ def fit(
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
-    """Train a model and save it.
+    """Train a model and save it; KMeans and NearestNeighbors need no target.
 
     Ctrl-C once: the round ends, and the model as it is then is saved. Twice: exit at once.
     """
@@ -84,7 +84,7 @@ def evaluate(
     run: Run = Run(),  # noqa: B008  frozen
     output: Output = Output(),  # noqa: B008  frozen
 ) -> int:
-    """Measure a saved model on rows whose target is known."""
+    """Measure a saved model on rows whose target is known; of clusters: inertia, and the silhouette of 1,000 rows."""
     from .evaluating import evaluate
 
     return evaluate(model, found(paths, where), run, output)

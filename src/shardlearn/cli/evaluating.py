@@ -28,6 +28,7 @@ def evaluate(model: str, where: Known, run: Run, output: Output) -> int:
         finally:
             source.close()
         answer.put(model=model, estimator=type(estimator).__name__, target=target, metrics=scores)
-        answer.say(f"{type(estimator).__name__} of {model} on {source.label}, target {target}")
+        aim = f", target {target}" if target else ""
+        answer.say(f"{type(estimator).__name__} of {model} on {source.label}{aim}")
         answer.table(table(scores))
         return answer.finish(0)

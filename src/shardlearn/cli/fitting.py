@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, replace
+from inspect import signature
 from typing import Any
 
 from shardlearn import storage
@@ -29,8 +30,6 @@ MODEL = "a saved model"
 
 def fit(job: Job, run: Run, output: Output) -> int:
     """The verb; returns the exit code."""
-    if job.where.target is None:
-        raise Usage("--target is missing: the column to be predicted (of svmlight files: target)")
     if not 0.0 <= job.training.holdout < 1.0:
         raise Usage(f"--holdout takes a share of the rows from 0 up to 1, got {job.training.holdout}")
     place = estimator_place(job.estimator)
@@ -41,6 +40,7 @@ def fit(job: Job, run: Run, output: Output) -> int:
         try:
             lay_out(source, job.where.target, job.where.weight)  # what it refuses is said before the second
             kind = place.load()  # that importing scikit-learn takes
+            roles(kind, job.where)
             estimator = kind(**parameters(kind, job.training.set_))
             return _fit(job, run, estimator, source, answer)
         finally:
@@ -65,7 +65,7 @@ def _fit(job: Job, run: Run, estimator: Any, source: Source, answer: Answer) -> 
 def _train(estimator: Any, train: Source, where: Data, signals: Signals) -> bool:
     """Fit; returns whether it was stopped before its end."""
     try:
-        estimator.fit(train, y=where.target, sample_weight=where.weight)
+        estimator.fit(train, **roles(type(estimator), where))
     except Interrupted:
         if signals.at_once or not hasattr(estimator, "report_"):
             raise
@@ -82,7 +82,7 @@ def _measured(job: Job, estimator: Any, held: Source, answer: Answer) -> bool:
     from .measuring import measure
 
     try:
-        scores = {"share": share, **asdict(measure(estimator, held, str(job.where.target), job.where.weight))}
+        scores = {"share": share, **asdict(measure(estimator, held, job.where.target, job.where.weight))}
     except KeyboardInterrupt:
         return False
     record.write(job.saving.out, {"holdout": scores})
@@ -112,6 +112,17 @@ def _tell(job: Job, estimator: Any, answer: Answer) -> None:
     answer.say(f"{name} saved in {job.saving.out}")
     shown = [line for line in estimator.report_.lines() if line[0] not in ("versions", "started")]
     answer.table([*shown, ("model", print_[:16]), ("report", str(path))])
+
+
+def roles(kind: Any, where: Data) -> dict[str, str]:
+    """What `fit` is told of columns that are no features; refuses what this estimator needs and lacks, or can't use."""
+    known = signature(kind.fit).parameters
+    if where.target is None and known["y"].default is not None:
+        raise Usage("--target is missing: the column to be predicted (of svmlight files: target)")
+    if where.weight is not None and "sample_weight" not in known:
+        raise Usage(f"{kind.__name__} takes no weights: leave --weight out")
+    found = {"y": where.target, "sample_weight": where.weight}
+    return {name: column for name, column in found.items() if column is not None}
 
 
 def check_free(folder: str, overwrite: bool) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_clusterer
 
 from shardlearn import config, engines
 from shardlearn.core.block import Block
@@ -18,12 +20,35 @@ from shardlearn.faces.answers import NewData
 from shardlearn.faces.clean import Clean, counted
 from shardlearn.faces.predictions import Method
 from shardlearn.metrics import Classification, ClassScores, Regression, RegressionScores
+from shardlearn.metrics.silhouette import FEW_CLUSTERS, silhouette_samples
+from shardlearn.neighbors._search import Search, searched
 from shardlearn.observe import counting
 
+from .output import Usage
 
-def measure(estimator: Any, source: Source, target: str, weight: str | None) -> ClassScores | RegressionScores:
-    """Metrics of an estimator's predictions for a source, in one pass."""
+
+@dataclass(frozen=True, slots=True)
+class ClusterScores:
+    """`inertia`: sum of squared distances to the nearest centre; `silhouette`: of that many rows, or None."""
+
+    rows: int
+    inertia: float
+    silhouette: float | None
+    silhouette_rows: int
+
+
+Scores = ClassScores | RegressionScores | ClusterScores
+
+
+def measure(estimator: Any, source: Source, target: str | None, weight: str | None) -> Scores:
+    """Metrics of an estimator's predictions for a source; one pass, where it predicts a target."""
     known = hasattr(estimator, "classes_")
+    if is_clusterer(estimator):
+        return _clusters(estimator, source, weight)
+    if not hasattr(estimator, "predict"):
+        raise Usage(f"{type(estimator).__name__} predicts nothing that could be measured")
+    if target is None:
+        raise Usage("--target is missing: the column that holds what is true")
     found = (estimator.predict_proba if known else estimator.predict)(source)
     what = f"{type(estimator).__name__}, evaluating"
     laid = NewData.of(estimator, source).lay_out(target, weight)
@@ -39,12 +64,27 @@ def measure(estimator: Any, source: Source, target: str, weight: str | None) -> 
 def answers(laid: Laid, method: Method, what: str) -> Iterator[Iterator[Block]]:
     """What the method says for each block, with y and weight; shows where that stands when it takes long."""
     engine = engines.current()
+    if isinstance(method, Search):
+        with counting(what, engine, laid.rows, laid.source.label) as through:
+            yield through(searched(method, laid, engine))
+        return
     data = engine.open(laid.blocks)
     try:
         with counting(what, engine, laid.rows, laid.source.label) as through:
             yield through(engine.stream(data, Clean(method), emit=ignore))
     finally:
         engine.close(data)
+
+
+def _clusters(estimator: Any, source: Source, weight: str | None) -> ClusterScores:
+    inertia = -estimator.score(source, sample_weight=weight)
+    try:
+        found = silhouette_samples(source, estimator)
+    except InputError as error:
+        if error.code != FEW_CLUSTERS:
+            raise
+        return ClusterScores(source.count(), inertia, None, 0)
+    return ClusterScores(found.rows, inertia, found.mean, len(found.row))
 
 
 def _values(blocks: Iterator[Block], method: Method, weighted: bool) -> RegressionScores:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from shardlearn import storage
+from shardlearn.data import Source
 from shardlearn.data.roles import must_hold
 
 from .flags import Output, Rows, Run, Saving, listed
@@ -32,7 +34,7 @@ def predict(job: Job, run: Run, output: Output) -> int:
         try:
             must_hold(source, keep, "columns to keep")  # before scikit-learn is loaded, which takes a second
             estimator = storage.load(job.model)
-            found = (estimator.predict_proba if hasattr(estimator, "classes_") else estimator.predict)(source)
+            found = _answer(estimator, source)
             folder = found.to_parquet(job.saving.out, keep=keep, overwrite=job.saving.overwrite)
         finally:
             source.close()
@@ -43,3 +45,10 @@ def predict(job: Job, run: Run, output: Output) -> int:
         answer.say(f"{rows:,} rows predicted by {type(estimator).__name__} of {job.model}")
         answer.table([("written to", str(folder)), ("files", str(len(files))), ("columns", ", ".join(columns))])
         return answer.finish(0)
+
+
+def _answer(estimator: Any, source: Source) -> Any:
+    """The most that the model says of rows: probabilities, else a prediction, else their neighbours."""
+    if hasattr(estimator, "classes_"):
+        return estimator.predict_proba(source)
+    return (estimator.predict if hasattr(estimator, "predict") else estimator.kneighbors)(source)

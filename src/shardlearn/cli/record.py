@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .output import Usage, plain
+from .output import plain
 
 NAME = "run.json"
 
@@ -40,12 +40,10 @@ def read(folder: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def target_of(folder: str, given: str | None) -> str:
-    """The target's column: the one that was named, or the one that the model was trained on."""
+def target_of(folder: str, given: str | None) -> str | None:
+    """The target's column: the one that was named, or the one that the model was trained on, if there was one."""
     target = given or read(folder).get("target")
-    if not isinstance(target, str):
-        raise Usage("--target is missing: the column that holds what is true")
-    return target
+    return target if isinstance(target, str) else None
 
 
 def _private(path: str, flags: int) -> int:

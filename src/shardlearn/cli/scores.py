@@ -13,6 +13,8 @@ LABELS = {
     "r2": "R2",
     "mse": "MSE",
     "mae": "MAE",
+    "inertia": "inertia",
+    "silhouette": "silhouette",
 }
 
 
@@ -20,6 +22,8 @@ def table(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Metrics as lines."""
     rows = [("rows", f"{scores['rows']:,}")]
     rows += [(label, f"{scores[name]:.6g}") for name, label in LABELS.items() if scores.get(name) is not None]
+    if scores.get("silhouette_rows"):
+        rows[-1] = (rows[-1][0], f"{rows[-1][1]} (of {scores['silhouette_rows']:,} rows)")
     if scores.get("unknown"):
         rows.append(("unknown", f"{scores['unknown']:,} rows have a label that the model was not fitted on"))
     return rows

@@ -12,7 +12,8 @@ from typing import Any
 
 from .output import Usage
 
-ROOMS = ("linear_model",)
+ROOMS = ("linear_model", "cluster", "neighbors")
+PLOT = "Display"  # how the names of what is no estimator end
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,17 @@ def estimator_place(name: str) -> Place:
     """Where the class for `linear_model.Ridge`, or for `Ridge`, is; only names are looked at."""
     room, _, last = name.rpartition(".")
     room = room.removeprefix("shardlearn.").removeprefix("shardlearn")
-    known = {f"{r}.{kind}": Place(r, kind) for r in ROOMS for kind in import_module(f"shardlearn.{r}").__all__}
+    known = {f"{r}.{kind}": Place(r, kind) for r in ROOMS for kind in _kinds(r)}
     short = {place.kind: full for full, place in known.items()}
     full = f"{room}.{last}" if room else short.get(last, last)
     if full in known:
         return known[full]
     alike = [short[kind] for kind in get_close_matches(last, short, n=3, cutoff=0.5)]
     raise Usage(f"There is no estimator {name!r}. {_hint(alike, list(known))}")
+
+
+def _kinds(room: str) -> list[str]:
+    return [name for name in import_module(f"shardlearn.{room}").__all__ if not name.endswith(PLOT)]
 
 
 def parameters(kind: Any, settings: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clustering: k-means."""
+"""Clustering: k-means, and plots that help to choose how many clusters there are."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # Loaded when first used, so that the names alone cost nothing: scikit-learn takes a second to import.
-_WHERE = {"KMeans": "_kmeans"}
-__all__ = ["KMeans"]
+_WHERE = {"ElbowDisplay": "_displays", "KMeans": "_kmeans", "SilhouetteDisplay": "_displays"}
+__all__ = ["ElbowDisplay", "KMeans", "SilhouetteDisplay"]
 
 if TYPE_CHECKING:
+    from ._displays import ElbowDisplay as ElbowDisplay
+    from ._displays import SilhouetteDisplay as SilhouetteDisplay
     from ._kmeans import KMeans as KMeans
 
 

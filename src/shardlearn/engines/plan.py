@@ -21,7 +21,10 @@ from .rounds import Piece
 MOST_IN_A_CHUNK = 8  # blocks that are read ahead by one worker
 PIECES_A_WORKER = 4
 MOST_IN_A_PIECE = 64  # so that a piece never takes long
-SMALLER = 'fewer features or classes, or no p x p matrix: Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")'
+SMALLER = (
+    "fewer features, classes, clusters or neighbours, or no p x p matrix: "
+    'Ridge(solver="lsqr"), LogisticRegression(solver="lbfgs")'
+)
 NARROWER = "fewer columns of answers (predict has one, predict_proba one for each class)"
 
 

@@ -34,6 +34,7 @@ from .neighbors import NearestRows
 from .products import Products
 from .sample_rows import SampleRows
 from .seeding import Drawn, Extent, Masses, Potentials
+from .silhouette import DistanceSums
 from .survey import Survey
 
 WIDTHS = (1, 3, 17)
@@ -268,6 +269,11 @@ def _potentials(seed: int, n: int) -> Case:
     return Case(Potentials((_centers(seed, 1), _centers(seed + 12, 1))), _near(seed, n, 4))
 
 
+def _distance_sums(seed: int, n: int) -> Case:
+    ids = np.array([0, 3, 4, 70], np.int64)
+    return Case(DistanceSums(ids, _centers(seed, 4), np.arange(3.0)), block(seed, n, codes(seed, n, 3)))
+
+
 STATISTICS: Mapping[str, Row] = MappingProxyType(
     {
         "gradient, squared": Row(_squared),
@@ -294,6 +300,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "drawn rows": Row(_drawn_rows, weighted=False),
         "masses": Row(_masses),
         "potentials": Row(_potentials),
+        "sums of distances": Row(_distance_sums, weighted=False),
         "survey": Row(_survey, weighted=False),
     }
 )
