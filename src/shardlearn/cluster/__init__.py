@@ -1,4 +1,4 @@
-"""Clustering: k-means."""
+"""Clustering: k-means and its kin."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # Loaded when first used, so that the names alone cost nothing: scikit-learn takes a second to import.
-_WHERE = {"KMeans": "_kmeans"}
-__all__ = ["KMeans"]
+_WHERE = {"KMeans": "_kmeans", "MiniBatchKMeans": "_mini_batch"}
+__all__ = ["KMeans", "MiniBatchKMeans"]
 
 if TYPE_CHECKING:
     from ._kmeans import KMeans as KMeans
+    from ._mini_batch import MiniBatchKMeans as MiniBatchKMeans
 
 
 def __getattr__(name: str) -> object:

@@ -118,7 +118,7 @@ class Lloyd:
                 return self._moved(problem, state, *_relocated(state, answer))
             case Moved():
                 return self._assigned(problem, state, answer)
-        state = replace(state, variance=_variance(answer[1]))
+        state = replace(state, variance=variance(answer[1]))
         return self._assigned(problem, state, answer[0])
 
     def _assigned(self, problem: Clusters, state: LloydState, moved: Moved) -> LloydState:
@@ -178,7 +178,7 @@ def _relocated(state: LloydState, far: FarRows) -> tuple[Ints, Ints]:
     return sums, weights
 
 
-def _variance(sums: MomentSums) -> float:
+def variance(sums: MomentSums) -> float:
     """Mean over the features of the weighted variance."""
     p, mean = len(sums.sum), sums.sum / sums.weight
     spread = sums.square / sums.weight - mean * mean

@@ -34,6 +34,7 @@ from .products import Products
 from .sample_rows import SampleRows
 from .seeding import Drawn, Extent, Masses, Potentials
 from .survey import Survey
+from .whole_rows import WholeRows
 
 WIDTHS = (1, 3, 17)
 
@@ -258,6 +259,10 @@ def _potentials(seed: int, n: int) -> Case:
     return Case(Potentials((_centers(seed, 1), _centers(seed + 12, 1))), _near(seed, n, 4))
 
 
+def _whole_rows(seed: int, n: int) -> Case:
+    return Case(WholeRows(300, 12 * width(seed)), block(seed, n, None))
+
+
 STATISTICS: Mapping[str, Row] = MappingProxyType(
     {
         "gradient, squared": Row(_squared),
@@ -283,6 +288,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "drawn rows": Row(_drawn_rows, weighted=False),
         "masses": Row(_masses),
         "potentials": Row(_potentials),
+        "whole rows": Row(_whole_rows, weighted=False),
         "survey": Row(_survey, weighted=False),
     }
 )

@@ -143,12 +143,29 @@ def _clusters(fitted: Fitted) -> str | None:
     return "feature_names_in_" if names is not None and names.shape != (p,) else None
 
 
+def _clusters_of_batches(fitted: Fitted) -> str | None:
+    """counts_ (k,) and sums_ (2, k, p) of the rows that centres are the means of."""
+    wrong = _clusters(fitted)
+    if wrong is not None:
+        return wrong
+    k, p = fitted["cluster_centers_"].shape
+    for name, shape in (("counts_", (k,)), ("sums_", (2, k, p))):
+        value = fitted.get(name)
+        if not _floats(value) or value.shape != shape:
+            return name
+    for name in ("n_steps_", "waiting_", "seed_"):
+        if type(fitted.get(name)) is not int or fitted[name] < 0:
+            return name
+    return None
+
+
 CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
     "KMeans": _clusters,
     "KNeighborsClassifier": _neighbors_of_classes,
     "KNeighborsRegressor": _neighbors_of_numbers,
     "LinearRegression": _linear,
     "LogisticRegression": _classifier,
+    "MiniBatchKMeans": _clusters_of_batches,
     "NearestNeighbors": _neighbors,
     "Ridge": _linear,
 }

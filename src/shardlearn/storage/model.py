@@ -34,6 +34,7 @@ ESTIMATORS = {
     "KNeighborsRegressor": "shardlearn.neighbors:KNeighborsRegressor",
     "LinearRegression": "shardlearn.linear_model:LinearRegression",
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
+    "MiniBatchKMeans": "shardlearn.cluster:MiniBatchKMeans",
     "NearestNeighbors": "shardlearn.neighbors:NearestNeighbors",
     "Ridge": "shardlearn.linear_model:Ridge",
 }
