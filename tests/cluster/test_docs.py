@@ -14,9 +14,9 @@ from tests.linear_model import test_docs as docs
 from tests.project.sources import ROOT
 
 import shardlearn.cluster
-from shardlearn.cluster import KMeans, MiniBatchKMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 
-ESTIMATORS = [KMeans, MiniBatchKMeans]
+ESTIMATORS = [BisectingKMeans, KMeans, MiniBatchKMeans]
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -43,4 +43,4 @@ def test_the_how_to_runs(tmp_path: Path) -> None:
 
 
 def test_public_names() -> None:
-    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["KMeans", "MiniBatchKMeans"]
+    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["BisectingKMeans", "KMeans", "MiniBatchKMeans"]

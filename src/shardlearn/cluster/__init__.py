@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # Loaded when first used, so that the names alone cost nothing: scikit-learn takes a second to import.
-_WHERE = {"KMeans": "_kmeans", "MiniBatchKMeans": "_mini_batch"}
-__all__ = ["KMeans", "MiniBatchKMeans"]
+_WHERE = {"BisectingKMeans": "_bisecting", "KMeans": "_kmeans", "MiniBatchKMeans": "_mini_batch"}
+__all__ = ["BisectingKMeans", "KMeans", "MiniBatchKMeans"]
 
 if TYPE_CHECKING:
+    from ._bisecting import BisectingKMeans as BisectingKMeans
     from ._kmeans import KMeans as KMeans
     from ._mini_batch import MiniBatchKMeans as MiniBatchKMeans
 

@@ -15,7 +15,7 @@ from shardlearn.statistics.curvature import Curvature
 from shardlearn.statistics.gram import Gram
 from shardlearn.statistics.moments import Moments
 
-from . import mini_batch
+from . import bisecting, mini_batch
 from .gram_least_squares import GramLeastSquares
 from .kmeans import KMeans, passes
 from .preconditioned_lbfgs import PreconditionedLbfgs, sharpens
@@ -51,6 +51,8 @@ def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
             yield Query(Curvature(problem.loss, *at), runs=RUNS, beside=2 * 8 * q * q)
     if isinstance(solver, KMeans):
         yield from passes(solver, problem)
+    if isinstance(solver, bisecting.Bisecting):
+        yield from bisecting.passes(solver, problem)
     if isinstance(solver, mini_batch.MiniBatch):
         yield from mini_batch.passes(solver, problem)
     if isinstance(solver, GramLeastSquares):

@@ -16,9 +16,11 @@ from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.multinomial import Multinomial
 
+from .bisecting import Bisecting
 from .clusters import Clusters
 from .gradient_descent import GradientDescent
 from .gram_least_squares import GramLeastSquares
+from .halving import Halving
 from .iterative_least_squares import IterativeLeastSquares
 from .kmeans import KMeans
 from .lbfgs import Lbfgs
@@ -209,6 +211,15 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "k-means, random rows": lambda: _clusters(KMeans(Lloyd(), "random"), 9),
         "k-means, empty clusters": lambda: _clusters(KMeans(Lloyd(labels=True)), 9, start=True),
         "k-means, sparse": lambda: _sparse_clusters(KMeans(Lloyd())),
+        "bisecting": lambda: _clusters(Bisecting(Halving(KMeans(Lloyd(), "random")), labels=True), 9),
+        "bisecting, float32, weights": lambda: _clusters(
+            Bisecting(Halving(KMeans(Lloyd(0.0), "k-means++")), heaviest=True), 12, weighted=True, single=True
+        ),
+        "bisecting, several tries": lambda: _clusters(
+            Bisecting(Halving(KMeans(Lloyd(), "random")), tries=3, labels=True), 7, weighted=True
+        ),
+        "bisecting, one cluster": lambda: _clusters(Bisecting(Halving(KMeans(Lloyd(), "random"))), 1),
+        "bisecting, sparse": lambda: _sparse_clusters(Bisecting(Halving(KMeans(Lloyd(), "k-means++")), labels=True)),
         "mini-batch": lambda: _batches(MiniBatch(32, 96, labels=True), 9),
         "mini-batch, float32, weights": lambda: _batches(
             MiniBatch(50, 90, tol=1e-3, patience=None, seeding="random", tries=3), 6, weighted=True, single=True

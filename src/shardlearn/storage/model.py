@@ -29,6 +29,7 @@ FILES = {"model.json", "model.safetensors", "data.json"}
 
 # The only classes that a file may name.
 ESTIMATORS = {
+    "BisectingKMeans": "shardlearn.cluster:BisectingKMeans",
     "KMeans": "shardlearn.cluster:KMeans",
     "KNeighborsClassifier": "shardlearn.neighbors:KNeighborsClassifier",
     "KNeighborsRegressor": "shardlearn.neighbors:KNeighborsRegressor",
