@@ -121,6 +121,7 @@ def test_means_of_a_stream_are_those_of_exact_rationals(dtype: Any, spread: floa
         miss = abs(Fraction(now.centers[0, t]) - exact)
         kept = float(np.abs(rows[:, t]).max()) * (2.0**-32 if dtype == np.float32 else 2.0**-64)  # of a value
         assert miss <= Fraction(np.spacing(abs(float(exact)))) + Fraction(kept)
+        assert dtype == np.float32 or now.centers[0, t] == float(exact)  # the nearest number
     assert now.running.counts[0] == float(total)
     np.testing.assert_array_equal(now.centers[1], 4e9)  # no row went there
 
@@ -253,6 +254,22 @@ def test_it_ends() -> None:
     assert 0 < still.learned.shift <= 1e-3 * still.variance
     out = solved(MiniBatch(100, 300, patience=None, max_iter=2), problem, BLOBS)[-1]
     assert (out.status, out.learned.steps, out.labels) == (Status.OUT_OF_ROUNDS, 60, None)
+
+
+def test_the_smoothed_mean_says_when_it_ends() -> None:
+    """Each step is a round here: the mean of means, the last ones most, and how long ago it fell last."""
+    problem = Streamed(clusters(BLOBS, 4, seed=1), (BLOBS[:4].copy(),))
+    states = [s for s in solved(MiniBatch(256, 300, patience=4), problem, BLOBS) if s.status is Status.RUNNING]
+    share, smooth, found = 512 / 3001, None, []
+    for state in states[1:]:
+        mean = state.learned.mean
+        smooth = mean if smooth is None else smooth * (1 - share) + mean * share
+        found.append(smooth)
+        assert state.smooth == pytest.approx(smooth, rel=1e-14)
+        assert state.idle == len(found) - 1 - int(np.argmin(found))
+    assert states[0].smooth is None
+    assert [state.idle for state in states[-5:]] == [0, 1, 2, 3, 4]
+    assert len(states) > 6
 
 
 def test_the_inertia_is_guessed_where_rows_are_not_measured() -> None:
