@@ -15,7 +15,7 @@ from tests.linear_model.test_bits import layouts, tall
 
 import shardlearn
 from shardlearn import engines
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.data import lay_out
 from shardlearn.solvers.lloyd import Lloyd
 
@@ -28,6 +28,28 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "one by one": (KMeans(5, init="k-means++", random_state=1, max_iter=8), NARROW, None),
     "restarts": (KMeans(5, init="random", n_init=3, random_state=1, max_iter=8), NARROW, None),
     "sparse": (KMeans(5, random_state=1, max_iter=8), sparse.csr_array(np.where(NARROW > 310, NARROW, 0)), WEIGHT),
+    "halves": (BisectingKMeans(9, random_state=1, max_iter=4), NARROW, None),
+    "halves, f32, weights": (
+        BisectingKMeans(6, init="k-means++", n_init=2, random_state=1, max_iter=4),
+        NARROW.astype(np.float32),
+        WEIGHT,
+    ),
+    "halves, sparse": (
+        BisectingKMeans(5, bisecting_strategy="largest_cluster", random_state=1, max_iter=4),
+        sparse.csr_array(np.where(NARROW > 310, NARROW, 0)),
+        None,
+    ),
+    "batches": (MiniBatchKMeans(12, random_state=1), NARROW, None),
+    "batches, f32, weights": (
+        MiniBatchKMeans(12, init="random", tol=1e-3, batch_size=5000, random_state=1),
+        NARROW.astype(np.float32),
+        WEIGHT,
+    ),
+    "batches, sparse": (
+        MiniBatchKMeans(5, reassignment_ratio=0.3, random_state=1),
+        sparse.csr_array(np.where(NARROW > 310, NARROW, 0)),
+        None,
+    ),
 }
 
 

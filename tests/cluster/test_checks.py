@@ -7,9 +7,14 @@ from typing import Any
 from sklearn.utils.estimator_checks import check_dataframe_column_names_consistency, parametrize_with_checks
 from tests.linear_model.test_checks import needs_array_api
 
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 
-ESTIMATORS = [KMeans(n_clusters=3), KMeans(n_clusters=3, init="random", n_init=2)]
+ESTIMATORS = [
+    KMeans(n_clusters=3),
+    KMeans(n_clusters=3, init="random", n_init=2),
+    MiniBatchKMeans(n_clusters=3),
+    BisectingKMeans(n_clusters=3),
+]
 DRAWN_BY_ROW = "each row draws by its id: rows that stand there twice, or are left out, draw otherwise"
 
 

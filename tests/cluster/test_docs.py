@@ -7,25 +7,31 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from tests.linear_model import test_docs as docs
 from tests.project.sources import ROOT
 
 import shardlearn.cluster
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
+
+ESTIMATORS = [BisectingKMeans, KMeans, MiniBatchKMeans]
 
 
-def test_examples_run() -> None:
-    docs.test_examples_run(KMeans)
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_examples_run(kind: Any) -> None:
+    docs.test_examples_run(kind)
 
 
-def test_everything_is_described() -> None:
-    text = KMeans.__doc__ or ""
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_everything_is_described(kind: Any) -> None:
+    text = kind.__doc__ or ""
     parameters, _, attributes = text.partition("Attributes\n    ----------")
-    for name in KMeans().get_params():
+    for name in kind().get_params():
         assert f"\n    {name} : " in parameters, name
-    for name in vars(KMeans(2).fit(np.random.default_rng(0).normal(size=(9, 2)))):
+    for name in vars(kind(2).fit(np.random.default_rng(0).normal(size=(9, 2)))):
         assert not name.endswith("_") or f"\n    {name} : " in attributes, name
     for section in ("Parameters", "Attributes", "References", "Examples"):
         assert f"{section}\n    {'-' * len(section)}\n" in text
@@ -53,4 +59,5 @@ def shardlearn_of(python: str) -> str:
 
 
 def test_public_names() -> None:
-    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == ["ElbowDisplay", "KMeans", "SilhouetteDisplay"]
+    names = ["BisectingKMeans", "ElbowDisplay", "KMeans", "MiniBatchKMeans", "SilhouetteDisplay"]
+    assert shardlearn.cluster.__all__ == dir(shardlearn.cluster) == names

@@ -20,7 +20,7 @@ from tests.probes.registry import fit
 
 import shardlearn
 from shardlearn import kernels
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.room import Room
 from shardlearn.engines.threads import ThreadPool
@@ -66,6 +66,18 @@ def models() -> Iterator[tuple[str, Any, Any, Array | None, Array | None]]:
     yield "k-means, restarts", KMeans(4, init="random", n_init=3, random_state=1, max_iter=20), X, None, None
     yield "k-means, sparse", KMeans(5, random_state=1, max_iter=20), csr, None, None
     yield "k-means, wide", KMeans(30, random_state=1, max_iter=20), wide, None, None
+    yield "bisecting", BisectingKMeans(7, random_state=1, max_iter=5), X, None, weight
+    yield (
+        "bisecting, float32",
+        BisectingKMeans(9, init="k-means++", random_state=2),
+        X[:9000].astype(np.float32),
+        None,
+        None,
+    )
+    yield "bisecting, sparse", BisectingKMeans(5, n_init=2, random_state=1, max_iter=5), csr, None, None
+    yield "mini-batch", MiniBatchKMeans(9, random_state=1), X, None, weight
+    yield "mini-batch, float32", MiniBatchKMeans(20, tol=1e-3, random_state=2), X.astype(np.float32), None, None
+    yield "mini-batch, sparse", MiniBatchKMeans(5, init="random", random_state=1), csr, None, weight
     for solver in ("lbfgs", "newton-cholesky", "gradient-descent"):
         model = LogisticRegression(solver=solver, tol=1e-2, max_iter=1000)
         yield f"logistic, {solver}", model, X[:, :6], classes, None

@@ -15,6 +15,8 @@ from shardlearn.core.solver import Status
 from shardlearn.engines.serial import SerialEngine
 from shardlearn.run import run
 from shardlearn.solvers.clusters import Clusters
+from shardlearn.solvers.mini_batch import Streamed
+from shardlearn.solvers.one_batch import NextBatch
 from shardlearn.solvers.registry import BLOCK, SOLVERS
 from shardlearn.storage import state as storage
 
@@ -63,7 +65,7 @@ def test_resume_in_a_new_process(tmp_path):
     assert json.loads(done.stdout) == [bits(go_on(name)) for name in names]
 
 
-CLUSTERS = [name for name in SOLVERS if isinstance(SOLVERS[name]().problem, Clusters)]
+CLUSTERS = [name for name in SOLVERS if isinstance(SOLVERS[name]().problem, Clusters | Streamed | NextBatch)]
 
 
 @pytest.mark.parametrize("name", [name for name in SOLVERS if name not in CLUSTERS])

@@ -86,7 +86,7 @@ def test_rows_stand_in_their_order_wherever_they_are_cut(name, seed, n, shares):
         counter.push(i, measure.of(piece))
         tree.add(counter.finish(i + 1))
     assert bits(tree.root().joined(width)) == bits(measure.of(case.block).joined(width))
-    assert len(tree.root().joined(width).y) == n
+    assert tree.root().joined(width).X.shape[0] == n
 
 
 @pytest.mark.parametrize("name", SUMS)

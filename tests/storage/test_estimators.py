@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 import shardlearn
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 from shardlearn.storage import model
@@ -37,6 +37,10 @@ MODELS = {
     "logistic, classes": LogisticRegression(tol=1e-6).fit(X, CLASSES),
     "k-means": KMeans(5, random_state=0).fit(FRAME),
     "k-means, array": KMeans(init=X[:8].astype(np.float32)).fit(X.astype(np.float32)),
+    "bisecting": BisectingKMeans(5, random_state=0).fit(FRAME),
+    "bisecting, one cluster": BisectingKMeans(1, random_state=0).fit(X.astype(np.float32)),
+    "mini-batch": MiniBatchKMeans(5, random_state=0).fit(FRAME),
+    "mini-batch, partial": MiniBatchKMeans(5, random_state=0).partial_fit(X[:99].astype(np.float32)).partial_fit(X),
 }
 METHODS = ("predict", "predict_proba", "decision_function")
 
@@ -107,6 +111,39 @@ def test_attributes_that_do_not_fit_together_are_refused(name, tmp_path):
 )
 def test_clusters_that_do_not_fit_together_are_refused(name, value, tmp_path):
     shardlearn.save(MODELS["k-means"], tmp_path / "m")
+    back = shardlearn.load(tmp_path / "m")
+    setattr(back, name, value)
+    shardlearn.save(back, tmp_path / "n")
+    with pytest.raises(shardlearn.StorageError, match=name):
+        shardlearn.load(tmp_path / "n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cluster_centers_", X[:5, :3]), ("counts_", X[0]), ("sums_", X), ("n_steps_", -1), ("seed_", 1.5)],
+)
+def test_batches_that_do_not_fit_together_are_refused(name, value, tmp_path):
+    shardlearn.save(MODELS["mini-batch"], tmp_path / "m")
+    back = shardlearn.load(tmp_path / "m")
+    setattr(back, name, value)
+    shardlearn.save(back, tmp_path / "n")
+    with pytest.raises(shardlearn.StorageError, match=name):
+        shardlearn.load(tmp_path / "n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cluster_centers_", X[:5, :3]),
+        ("left_", np.array([1, -1, -1])),
+        ("left_", np.array([1, -1, 3, -1, 5, -1, 7, -1, -2])),
+        ("left_", np.array([3, 1, -1, -1, 5, -1, 7, -1, -1])),
+        ("left_", np.array([1, 1, 3, -1, 5, -1, 7, -1, -1])),
+        ("node_centers_", X[:8]),
+    ],
+)
+def test_trees_that_are_none_are_refused(name, value, tmp_path):
+    shardlearn.save(MODELS["bisecting"], tmp_path / "m")
     back = shardlearn.load(tmp_path / "m")
     setattr(back, name, value)
     shardlearn.save(back, tmp_path / "n")

@@ -1,4 +1,4 @@
-"""Clustering: k-means, and plots that help to choose how many clusters there are."""
+"""Clustering: k-means and its kin, and plots that help to choose how many clusters there are."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # Loaded when first used, so that the names alone cost nothing: scikit-learn takes a second to import.
-_WHERE = {"ElbowDisplay": "_displays", "KMeans": "_kmeans", "SilhouetteDisplay": "_displays"}
-__all__ = ["ElbowDisplay", "KMeans", "SilhouetteDisplay"]
+_WHERE = {
+    "BisectingKMeans": "_bisecting",
+    "ElbowDisplay": "_displays",
+    "KMeans": "_kmeans",
+    "MiniBatchKMeans": "_mini_batch",
+    "SilhouetteDisplay": "_displays",
+}
+__all__ = ["BisectingKMeans", "ElbowDisplay", "KMeans", "MiniBatchKMeans", "SilhouetteDisplay"]
 
 if TYPE_CHECKING:
+    from ._bisecting import BisectingKMeans as BisectingKMeans
     from ._displays import ElbowDisplay as ElbowDisplay
     from ._displays import SilhouetteDisplay as SilhouetteDisplay
     from ._kmeans import KMeans as KMeans
+    from ._mini_batch import MiniBatchKMeans as MiniBatchKMeans
 
 
 def __getattr__(name: str) -> object:

@@ -44,25 +44,25 @@ def restarts(model: Any, fit: Session, X: Any, seed: int) -> list[Clusters]:
 
 def start(model: Any, fit: Session, X: Any, seed: int) -> Floats:
     """Centres that were given, or that a callable makes of the data."""
-    found = model.init
+    found, name = model.init, type(model).__name__
     if callable(found):
         if X is None:
             raise ParameterError(
-                "KMeans does not support a callable init for data that is not in memory.",
+                f"{name} does not support a callable init for data that is not in memory.",
                 code="SL1002",
-                where="KMeans(init=...)",
-                fix='init="k-means||", or an array of centres',
+                where=f"{name}(init=...)",
+                fix='init="k-means++", or an array of centres',
             )
         found = found(X, model.n_clusters, random_state=np.random.RandomState(seed % 2**32))
     dense = found.toarray() if sparse.issparse(found) else found
     centers = np.ascontiguousarray(np.asarray(dense, fit.laid.dtype), np.float64)
     p, words = fit.laid.n_features, f"The shape of the initial centers {centers.shape} does not match the number of"
     if centers.ndim != 2 or len(centers) != model.n_clusters:
-        raise _wrong(f"{words} clusters {model.n_clusters}.")
+        raise _wrong(name, f"{words} clusters {model.n_clusters}.")
     if centers.shape[1] != p:
-        raise _wrong(f"{words} features of the data {p}.")
+        raise _wrong(name, f"{words} features of the data {p}.")
     if not np.isfinite(centers).all():
-        raise _wrong("Input init contains NaN or infinity.")
+        raise _wrong(name, "Input init contains NaN or infinity.")
     return centers
 
 
@@ -79,5 +79,5 @@ def best(states: Sequence[KMeansState]) -> KMeansState:
     return min(states, key=rank)
 
 
-def _wrong(words: str) -> ParameterError:
-    return ParameterError(words, code="SL1006", where="KMeans(init=...)", needed="finite centres of that shape")
+def _wrong(name: str, words: str) -> ParameterError:
+    return ParameterError(words, code="SL1006", where=f"{name}(init=...)", needed="finite centres of that shape")

@@ -6,7 +6,9 @@ numbers: as easy as 1, 2, 3". This NumPy version is the definition; `kernels.phi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum, unique
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ class Purpose(IntEnum):
     SEEDING = 3  # k-means|| and k-means++ draws
     EPOCH = 4  # order of rows in an epoch
     TEST = 5  # probes and law tests
+    BATCH = 6  # rows of a mini-batch
 
 
 M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -68,8 +71,11 @@ def uniform(words: Words) -> NDArray[np.float64]:
     return (hash64(words) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def permuted(ids: Ints, n: int, seed: int, purpose: int, epoch: int) -> Ints:
-    """Position of each id in the epoch's permutation of 0 .. n - 1, without storing it.
+Draw: TypeAlias = Callable[[int, int, Ints, int, int], Words]  # seed, purpose, ids, stream, draw
+
+
+def permuted(ids: Ints, n: int, seed: int, purpose: int, epoch: int, draw: Draw = philox) -> Ints:
+    """Position of each id in the epoch's permutation of 0 .. n - 1, without storing it; `draw` has philox's words.
 
     Four Feistel rounds of Philox over the next even number of bits, walked again while outside (Black & Rogaway 2002).
     """
@@ -80,7 +86,7 @@ def permuted(ids: Ints, n: int, seed: int, purpose: int, epoch: int) -> Ints:
     while len(todo):
         left, right = out[todo] >> half, out[todo] & mask
         for round_ in range(4):
-            drawn = philox(seed, purpose, right, stream=epoch & 0xFFFFFFFF, draw=round_)[:, 0].astype(np.int64) & mask
+            drawn = draw(seed, purpose, right, epoch & 0xFFFFFFFF, round_)[:, 0].astype(np.int64) & mask
             left, right = right, left ^ drawn
         out[todo] = (left << half) | right
         todo = todo[out[todo] >= n]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,9 +10,7 @@ import numpy as np
 from . import rng
 from .grid import Grid
 from .matrix import Ints
-from .rng import Words
-
-Draw: TypeAlias = Callable[[int, int, Ints, int, int], Words]  # seed, purpose, ids, stream, draw
+from .rng import Draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def chosen(rows: Rows, grid: Grid, block: int, draw: Draw = rng.philox) -> Ints 
             return ids[~inside if outside else inside]
         case _:
             ids = np.arange(start, stop, dtype=np.int64)
-            at = rng.permuted(ids - grid.first, grid.count, rows.seed, rows.purpose, rows.epoch)
+            at = rng.permuted(ids - grid.first, grid.count, rows.seed, rows.purpose, rows.epoch, draw)
             return ids[(at >= rows.first) & (at < rows.last)]
 
 

@@ -37,6 +37,7 @@ class Given:
     y: Any
     weight: Any
     laid: Laid
+    goes_on: bool = False  # from what the estimator has learned before
 
 
 def identity(given: Given) -> dict[str, str]:
@@ -56,7 +57,7 @@ def identity(given: Given) -> dict[str, str]:
         "sample_weight": _role(given.weight),
     }
     parameters = estimator.get_params(deep=False)
-    if parameters.get("warm_start") and hasattr(estimator, "coef_"):
+    if given.goes_on or (parameters.get("warm_start") and hasattr(estimator, "coef_")):
         found["start"] = storage.fingerprint(estimator)
     return found | {f"parameter {name}": _words(value) for name, value in sorted(parameters.items())}
 
@@ -71,6 +72,8 @@ def recipe(given: Given) -> Recipe:
         lacks = "y or sample_weight was an array"
     elif any(_is_secret(path) for path in spec.asked):
         lacks = "the data's URI holds a secret, which is not stored"
+    elif given.goes_on:
+        lacks = "partial_fit goes on from earlier batches"
     elif getattr(given.estimator, "warm_start", False):
         lacks = "warm_start begins at an earlier fit"
     elif any(_is_generator(value) for value in given.estimator.get_params(deep=False).values()):

@@ -220,9 +220,11 @@ def fitting(
     also: Sequence[Statistic[Any]] = (),
     verbose: int = 0,
     supervised: bool = True,
+    goes_on: bool = False,
 ) -> Iterator[Session]:
     """The one way in which a face fits; `also` are exact statistics that ride along on the first pass.
 
+    `goes_on`: from what the estimator has learned before, of the features that it knows.
     Raises `Interrupted` at the end when the solver was stopped before it was done, after the attributes are set.
     """
     name = type(estimator).__name__
@@ -237,7 +239,7 @@ def fitting(
         with watch(name, engine, verbose) as watched, opened(engine, X, y, sample_weight, watched) as (laid, data):
             session = Session(name, engine, watched, laid, data, tuple(also))
             try:
-                session.journal = journal(Given(estimator, X, y, sample_weight, laid))
+                session.journal = journal(Given(estimator, X, y, sample_weight, laid, goes_on))
                 announce(session)
                 yield session
             finally:
@@ -246,7 +248,7 @@ def fitting(
                 finally:
                     engine.close(session.data)
             watched.emit(FitFinished(name, interrupted=session.stopped))
-        names = fitted_names(X, laid)
+        names = getattr(estimator, "feature_names_in_", None) if goes_on else fitted_names(X, laid)
         session.publish(n_features_in_=laid.n_features, feature_names_in_=names, report_=watched.report())
     except KeyboardInterrupt as stop:
         raise stop if isinstance(stop, Interrupted) else nothing_fitted(name) from None

@@ -15,6 +15,7 @@ from shardlearn.statistics.curvature import Curvature
 from shardlearn.statistics.gram import Gram
 from shardlearn.statistics.moments import Moments
 
+from . import bisecting, mini_batch
 from .gram_least_squares import GramLeastSquares
 from .kmeans import KMeans, passes
 from .preconditioned_lbfgs import PreconditionedLbfgs, sharpens
@@ -50,6 +51,10 @@ def later(solver: AnySolver, problem: Any) -> Iterator[Query[Any]]:
             yield Query(Curvature(problem.loss, *at), runs=RUNS, beside=2 * 8 * q * q)
     if isinstance(solver, KMeans):
         yield from passes(solver, problem)
+    if isinstance(solver, bisecting.Bisecting):
+        yield from bisecting.passes(solver, problem)
+    if isinstance(solver, mini_batch.MiniBatch):
+        yield from mini_batch.passes(solver, problem)
     if isinstance(solver, GramLeastSquares):
         square, systems = 8 * p * p, problem.targets if problem.positive else len(np.unique(problem.alpha))
         yield Query(Moments(p), beside=(systems + 5) * square)  # normal equations, and what they are made from

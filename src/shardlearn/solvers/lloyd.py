@@ -116,7 +116,7 @@ class Lloyd:
                 return self._moved(problem, state, *_relocated(state, answer))
             case Moved() | MovedCells():
                 return self._assigned(problem, state, answer)
-        state = replace(state, variance=_variance(answer[1]))
+        state = replace(state, variance=variance(answer[1]))
         return self._assigned(problem, state, answer[0])
 
     def _assigned(self, problem: Clusters, state: LloydState, moved: Moved | MovedCells) -> LloydState:
@@ -163,7 +163,7 @@ def _relocated(state: LloydState, far: FarRows) -> tuple[Sums, Ints]:
     return transferred(state.sums, state.weights, slice_rows(far.X, 0, count), moves, state.units.scale)[:2]
 
 
-def _variance(sums: MomentSums) -> float:
+def variance(sums: MomentSums) -> float:
     """Mean over the features of the weighted variance."""
     p, mean = len(sums.sum), sums.sum / sums.weight
     spread = sums.square / sums.weight - mean * mean

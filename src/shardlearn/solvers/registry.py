@@ -16,14 +16,18 @@ from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.multinomial import Multinomial
 
+from .bisecting import Bisecting
 from .clusters import Clusters
 from .gradient_descent import GradientDescent
 from .gram_least_squares import GramLeastSquares
+from .halving import Halving
 from .iterative_least_squares import IterativeLeastSquares
 from .kmeans import KMeans
 from .lbfgs import Lbfgs
 from .lloyd import Lloyd
+from .mini_batch import MiniBatch, Streamed
 from .newton_cholesky import NewtonCholesky
+from .one_batch import NextBatch, OneBatch
 from .preconditioned_lbfgs import PreconditionedLbfgs
 from .problem import Glm, LeastSquares, Shape
 
@@ -35,7 +39,7 @@ class Example:
     """A solver, its problem, and the rows that it is to be asked about, cut on `problem.shape.grid`."""
 
     solver: AnySolver
-    problem: Glm | LeastSquares | Clusters
+    problem: Glm | LeastSquares | Clusters | Streamed | NextBatch
     rows: Block
 
 
@@ -158,6 +162,25 @@ def _sparse_clusters(solver: AnySolver) -> Example:
     return Example(solver, Clusters(replace(SHAPE, sparse=True), 6, seed=5), Block(_csr(X), None, None, 0))
 
 
+def _batches(solver: AnySolver, k: int, *, weighted: bool = False, single: bool = False, starts: int = 0) -> Example:
+    of = _clusters(solver, k, weighted=weighted, single=single)
+    assert isinstance(of.problem, Clusters)
+    given = tuple(np.repeat(_clouds(k)[i : i + 1], k, axis=0) + np.arange(k)[:, None] for i in range(starts))
+    return replace(of, problem=Streamed(of.problem, given))
+
+
+def _sparse_batches(solver: AnySolver) -> Example:
+    of = _sparse_clusters(solver)
+    assert isinstance(of.problem, Clusters)
+    return replace(of, problem=Streamed(of.problem))
+
+
+def _one_batch(solver: AnySolver, *, weighted: bool = False) -> Example:
+    of = _clusters(solver, 7, weighted=weighted, start=weighted)
+    assert isinstance(of.problem, Clusters)
+    return replace(of, problem=NextBatch(of.problem))
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -188,5 +211,24 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "k-means, random rows": lambda: _clusters(KMeans(Lloyd(), "random"), 9),
         "k-means, empty clusters": lambda: _clusters(KMeans(Lloyd(labels=True)), 9, start=True),
         "k-means, sparse": lambda: _sparse_clusters(KMeans(Lloyd())),
+        "bisecting": lambda: _clusters(Bisecting(Halving(KMeans(Lloyd(), "random")), labels=True), 9),
+        "bisecting, float32, weights": lambda: _clusters(
+            Bisecting(Halving(KMeans(Lloyd(0.0), "k-means++")), heaviest=True), 12, weighted=True, single=True
+        ),
+        "bisecting, several tries": lambda: _clusters(
+            Bisecting(Halving(KMeans(Lloyd(), "random")), tries=3, labels=True), 7, weighted=True
+        ),
+        "bisecting, one cluster": lambda: _clusters(Bisecting(Halving(KMeans(Lloyd(), "random"))), 1),
+        "bisecting, sparse": lambda: _sparse_clusters(Bisecting(Halving(KMeans(Lloyd(), "k-means++")), labels=True)),
+        "mini-batch": lambda: _batches(MiniBatch(32, 96, labels=True), 9),
+        "mini-batch, float32, weights": lambda: _batches(
+            MiniBatch(50, 90, tol=1e-3, patience=None, seeding="random", tries=3), 6, weighted=True, single=True
+        ),
+        "mini-batch, centres moved elsewhere": lambda: _batches(MiniBatch(20, 60, ratio=0.5), 12, weighted=True),
+        "mini-batch, given": lambda: _batches(MiniBatch(300, 60, measured=False, tol=1e-2), 5, starts=1),
+        "mini-batch, best of given": lambda: _batches(MiniBatch(64, 60, patience=3), 5, starts=3),
+        "mini-batch, sparse": lambda: _sparse_batches(MiniBatch(32, 96)),
+        "one batch": lambda: _one_batch(OneBatch(60)),
+        "one batch, weights": lambda: _one_batch(OneBatch(60, ratio=0.3), weighted=True),
     }
 )

@@ -20,6 +20,7 @@ from shardlearn.losses.multinomial import Multinomial
 from shardlearn.losses.poisson import Poisson
 from shardlearn.losses.squared import Squared
 
+from .by_leaf import ByLeaf, LeafLabels, Shared
 from .cells import CellSums
 from .class_weights import ClassWeights
 from .clusters import ClusterSums, Farthest, Inertia
@@ -36,6 +37,7 @@ from .sample_rows import SampleRows
 from .seeding import Drawn, Extent, Masses, Potentials
 from .silhouette import DistanceSums
 from .survey import Survey
+from .whole_rows import WholeRows
 
 WIDTHS = (1, 3, 17)
 
@@ -274,6 +276,38 @@ def _distance_sums(seed: int, n: int) -> Case:
     return Case(DistanceSums(ids, _centers(seed, 4), np.arange(3.0)), block(seed, n, codes(seed, n, 3)))
 
 
+def _whole_rows(seed: int, n: int) -> Case:
+    return Case(WholeRows(300, 12 * width(seed)), block(seed, n, None))
+
+
+def _at_leaves(seed: int, n: int) -> Block:
+    """Rows at the nodes 2, 3, 5 and 7 of a tree, with labels that only those at 3 have a use for."""
+    node = np.array([2, 3, 5, 7])[codes(seed, n, 4).astype(np.int64)].astype(np.int32)
+    label = np.floor(2 * draws(seed, 34, n)).astype(np.int32)
+    columns = {"node": node, "labels/label": label, "labels/before": label[::-1].copy()}
+    return block(seed, n, None).with_extra("leaves", columns)
+
+
+def _by_leaf(seed: int, n: int) -> Case:
+    itemsize = 4 if seed % 4 == 1 else 8
+    scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14, itemsize=itemsize)
+    each: dict[int, Statistic[Any]] = {3: ClusterSums(2, width(seed), scale, 1 + seed % 3), 7: Extent(width(seed))}
+    return Case(ByLeaf(each), _at_leaves(seed, n))
+
+
+def _floats_by_leaf(seed: int, n: int) -> Case:
+    each: dict[int, Statistic[Any]] = {2: Shared(_centers(seed, 2), 2), 7: Inertia(_centers(seed, 3))}
+    return Case(ByLeaf(each), _at_leaves(seed, n))
+
+
+def _shared(seed: int, n: int) -> Case:
+    return Case(Shared(_centers(seed, 3), 3, 1 + seed % 3), block(seed, n, None))
+
+
+def _leaf_labels(seed: int, n: int) -> Case:
+    return Case(LeafLabels(np.arange(8, dtype=np.int32) % 5, 300), _at_leaves(seed, n))
+
+
 STATISTICS: Mapping[str, Row] = MappingProxyType(
     {
         "gradient, squared": Row(_squared),
@@ -301,6 +335,11 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "masses": Row(_masses),
         "potentials": Row(_potentials),
         "sums of distances": Row(_distance_sums, weighted=False),
+        "by leaf": Row(_by_leaf, weighted=False),
+        "floats by leaf": Row(_floats_by_leaf),
+        "shares of clusters": Row(_shared),
+        "labels of leaves": Row(_leaf_labels, weighted=False),
+        "whole rows": Row(_whole_rows, weighted=False),
         "survey": Row(_survey, weighted=False),
     }
 )

@@ -143,12 +143,47 @@ def _clusters(fitted: Fitted) -> str | None:
     return "feature_names_in_" if names is not None and names.shape != (p,) else None
 
 
+def _clusters_of_batches(fitted: Fitted) -> str | None:
+    """counts_ (k,) and sums_ (2, k, p) of the rows that centres are the means of."""
+    wrong = _clusters(fitted)
+    if wrong is not None:
+        return wrong
+    k, p = fitted["cluster_centers_"].shape
+    for name, shape in (("counts_", (k,)), ("sums_", (2, k, p))):
+        value = fitted.get(name)
+        if not _floats(value) or value.shape != shape:
+            return name
+    for name in ("n_steps_", "waiting_", "seed_"):
+        if type(fitted.get(name)) is not int or fitted[name] < 0:
+            return name
+    return None
+
+
+def _clusters_in_a_tree(fitted: Fitted) -> str | None:
+    """left_ (2k - 1,): each node but the root is one child of a node before it; node_centers_ (2k - 1, p)."""
+    wrong = _clusters(fitted)
+    if wrong is not None:
+        return wrong
+    k, p = fitted["cluster_centers_"].shape
+    left, centers = fitted.get("left_"), fitted.get("node_centers_")
+    if not _integers(left) or left.shape != (2 * k - 1,):
+        return "left_"
+    inner = np.flatnonzero(left >= 0)
+    if bool((left < -1).any()) or sorted(left[inner].tolist()) != list(range(1, 2 * k - 1, 2)):
+        return "left_"
+    if bool((left[inner] <= inner).any()):
+        return "left_"
+    return None if _floats(centers) and centers.shape == (2 * k - 1, p) else "node_centers_"
+
+
 CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
+    "BisectingKMeans": _clusters_in_a_tree,
     "KMeans": _clusters,
     "KNeighborsClassifier": _neighbors_of_classes,
     "KNeighborsRegressor": _neighbors_of_numbers,
     "LinearRegression": _linear,
     "LogisticRegression": _classifier,
+    "MiniBatchKMeans": _clusters_of_batches,
     "NearestNeighbors": _neighbors,
     "Ridge": _linear,
 }

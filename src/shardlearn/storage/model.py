@@ -29,11 +29,13 @@ FILES = {"model.json", "model.safetensors", "data.json"}
 
 # The only classes that a file may name.
 ESTIMATORS = {
+    "BisectingKMeans": "shardlearn.cluster:BisectingKMeans",
     "KMeans": "shardlearn.cluster:KMeans",
     "KNeighborsClassifier": "shardlearn.neighbors:KNeighborsClassifier",
     "KNeighborsRegressor": "shardlearn.neighbors:KNeighborsRegressor",
     "LinearRegression": "shardlearn.linear_model:LinearRegression",
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
+    "MiniBatchKMeans": "shardlearn.cluster:MiniBatchKMeans",
     "NearestNeighbors": "shardlearn.neighbors:NearestNeighbors",
     "Ridge": "shardlearn.linear_model:Ridge",
 }

@@ -1,0 +1,189 @@
+"""Rows told apart by a tree of pairs of centres: each leaf's rows answer a question of their own on one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shardlearn import kernels
+from shardlearn.core.block import Block
+from shardlearn.core.matrix import Array, Ints, Matrix, take_rows
+from shardlearn.core.query import Carry
+from shardlearn.core.statistic import Statistic, is_running
+
+from .clusters import Labels, whole
+from .double import Double
+
+LEAVES = "leaves"  # name of the carry
+NODE = f"{LEAVES}/node"
+
+Nodes: TypeAlias = NDArray[np.int32]
+Answers: TypeAlias = Mapping[int, Any]  # leaf -> its answer
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A binary tree. A row at an inner node goes to that child whose centre is nearer, to the left where both are."""
+
+    left: Ints  # (m,) the left child of each node; the right one is the next; -1: a leaf
+    centers: Mapping[int, kernels.Centers]  # of the children of each inner node
+
+    def leaf(self, X: Matrix, start: Nodes | None = None) -> Nodes:
+        """(n,) where each row comes to, from the root on, or from where it stood."""
+        at = np.zeros(X.shape[0], np.int32) if start is None else start.copy()
+        while True:
+            found = [int(node) for node in np.flatnonzero(np.bincount(at)) if self.left[node] >= 0]
+            for node, where in rows_of(at, found):
+                rows = X if len(where) == len(at) else take_rows(X, where)
+                side = kernels.nearest_center(rows, self.centers[node]).label
+                at[where] = side + np.int32(self.left[node])
+            if not found:
+                return at
+
+
+def rows_of(at: Nodes, nodes: Sequence[int]) -> Iterator[tuple[int, Ints]]:
+    """Of each of these nodes the positions of its rows, ascending."""
+    table = np.full(max(int(at.max(initial=0)), *nodes, 0) + 1, len(nodes), np.int32)
+    table[list(nodes)] = np.arange(len(nodes))
+    slot = table[at]
+    if len(nodes) < 1 << 16:
+        slot = slot.astype(np.uint16)  # sorted by counting
+    order = np.argsort(slot, kind="stable")
+    edges = np.searchsorted(slot[order], np.arange(len(nodes) + 1))
+    for i, node in enumerate(nodes):
+        yield node, order[edges[i] : edges[i + 1]]
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The leaf of each row, and the columns that the question of this leaf carries: one set of columns for all leaves.
+
+    A leaf's own columns are stepped where the last round carried them too, else they are built again.
+    """
+
+    tree: Pairs
+    each: Mapping[int, tuple[Carry, ...]]
+    stepped: frozenset[tuple[int, str]]  # leaves and names
+    kept: bool  # whether the columns of the last round are at hand
+
+    def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        bare = replace(block, extra={})
+        node = self.tree.leaf(block.X, block.extra[NODE] if self.kept else None)
+        out: dict[str, Array] = {"node": node}
+        for leaf, where in rows_of(node, list(self.each)):
+            for carry in self.each[leaf]:
+                steps = self.kept and (leaf, carry.name) in self.stepped
+                columns = carry.step(rows(block, where)) if steps else carry.rebuild(bare.take(where))
+                for name, column in columns.items():
+                    full = out.setdefault(f"{carry.name}/{name}", np.zeros(block.n, column.dtype))
+                    full[where] = column
+        return out
+
+
+def rows(block: Block, where: Ints) -> Block:
+    """Some rows, with the columns that the question of their leaf carries, under its own names."""
+    own = {name.removeprefix(f"{LEAVES}/"): column for name, column in block.extra.items() if name != NODE}
+    return replace(block, extra=own).take(where)
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ByLeaf:
+    """A statistic of the rows of each of some leaves."""
+
+    each: Mapping[int, Statistic[Any]]
+
+    @property
+    def exact(self) -> bool:
+        return all(one.exact for one in self.each.values())
+
+    def of(self, block: Block, /) -> dict[int, Any]:
+        return {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block)}
+
+    def add(self, into: Answers, block: Block, /) -> dict[int, Any]:
+        out = {}
+        for leaf, part in self._parts(block):
+            one = self.each[leaf]
+            out[leaf] = one.add(into[leaf], part) if is_running(one) else one.merge(into[leaf], one.of(part))
+        return out
+
+    def merge(self, left: Answers, right: Answers, /) -> dict[int, Any]:
+        return {leaf: self.each[leaf].merge(answer, right[leaf]) for leaf, answer in left.items()}
+
+    def bytes(self) -> int:
+        return sum(one.bytes() for one in self.each.values())
+
+    def _parts(self, block: Block) -> Iterator[tuple[int, Block]]:
+        for leaf, where in rows_of(block.extra[NODE], list(self.each)):
+            yield leaf, rows(block, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each of k centres has of the rows that are nearest to it."""
+
+    inertia: tuple[Double, ...]  # sum_i s_i |x_i - c|^2
+    weight: Ints  # (k,) whole
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Inertia and weight of each of k clusters."""
+
+    centers: kernels.Centers
+    k: int
+    exponent: int | None = None  # of weights
+    exact: ClassVar[bool] = False
+
+    def of(self, block: Block, /) -> Shares:
+        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+        assert square is not None
+        heavy, inertia = whole(block.weight, self.exponent, block.n), []
+        for j in range(self.k):
+            where = np.flatnonzero(label == j)
+            weight = None if block.weight is None else block.weight[where]
+            inertia.append(Double(*kernels.double_sum(square[where], weight)))
+        weights = np.bincount(label, heavy, self.k).astype(np.int64)  # below 2^53: exact
+        return Shares(tuple(inertia), weights)
+
+    def merge(self, left: Shares, right: Shares, /) -> Shares:
+        inertia = tuple(a + b for a, b in zip(left.inertia, right.inertia, strict=True))
+        return Shares(inertia, left.weight + right.weight)
+
+    def bytes(self) -> int:
+        return 24 * self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Labels by block."""
+
+    labels: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafLabels:
+    """What each row's leaf is called."""
+
+    label: Labels  # (m,) of each node
+    rows: int
+    exact: ClassVar[bool] = False
+    gathers: ClassVar[bool] = True
+
+    def of(self, block: Block, /) -> Told:
+        return Told((self.label[block.extra[NODE]],) if block.n else ())
+
+    def merge(self, left: Told, right: Told, /) -> Told:
+        return Told(left.labels + right.labels)
+
+    def bytes(self) -> int:
+        return 4 * self.rows
