@@ -150,5 +150,7 @@ CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
     "LinearRegression": _linear,
     "LogisticRegression": _classifier,
     "NearestNeighbors": _neighbors,
+    "RadiusNeighborsClassifier": _neighbors_of_classes,
+    "RadiusNeighborsRegressor": _neighbors_of_numbers,
     "Ridge": _linear,
 }

@@ -35,6 +35,8 @@ ESTIMATORS = {
     "LinearRegression": "shardlearn.linear_model:LinearRegression",
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
     "NearestNeighbors": "shardlearn.neighbors:NearestNeighbors",
+    "RadiusNeighborsClassifier": "shardlearn.neighbors:RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor": "shardlearn.neighbors:RadiusNeighborsRegressor",
     "Ridge": "shardlearn.linear_model:Ridge",
 }
 
