@@ -80,16 +80,16 @@ def test_a_tree_is_made_where_it_helps() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(10_000, 3))
     trees = Trees()
-    assert not asked(trees, X, 300)
-    assert asked(trees, X, 300)  # as many were asked by now as it takes to pay
+    assert not asked(trees, X, 600)
+    assert asked(trees, X, 600)  # as many were asked by now as it takes to pay
     made = trees.tree
     assert asked(trees, X, 1)
     assert trees.tree is made
     assert not asked(trees, X, algorithm="brute")
     assert not asked(Trees(), X[:4_000])
     assert asked(Trees(), X[:400], algorithm="kd_tree")
-    assert not asked(Trees(), rng.normal(size=(10_000, 17)))
-    assert not asked(Trees(), rng.normal(size=(10_000, 12)))  # few features, but boxes exclude too little
+    assert not asked(Trees(), rng.normal(size=(10_000, 11)))
+    assert not asked(Trees(), rng.normal(size=(10_000, 10)))  # few features, but boxes exclude too little
     assert asked(Trees(), rng.normal(size=(10_000, 12)), algorithm="kd_tree")
     assert not asked(Trees(), X, memory=4 * Tree.bytes(10_000, 3) - 1)
     assert asked(Trees(), X, memory=4 * Tree.bytes(10_000, 3))

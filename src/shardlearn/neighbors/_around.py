@@ -21,6 +21,7 @@ from ._gathered import Gathering, Nearby
 from ._search import SHARE, Fold, beside, piece_within
 
 ROOM = 512 * 1024 * 1024  # bytes of pairs that are held together, where no limit says less
+FEW = 64  # queries; where all that may be near of fewer finds no room, it is counted first
 COPIES = 4  # of a pair, while pairs are put in order
 
 
@@ -43,9 +44,10 @@ class Around:
         """Past rows that are held."""
         assert isinstance(self.base, Held)
         most = self._most(self.base.rows)
-        ranges = [(0, block.n)]
-        if block.n > most:
-            ranges = stretches(self._counted(block.X), most)
+        if block.n <= most or most >= FEW:
+            ranges = [(at, min(at + most, block.n)) for at in range(0, max(block.n, 1), most)]
+        else:
+            ranges = stretches(self._counted(block.X), self._most(1))
         parts = [block.slice(*rows) for rows in ranges]
         return reduce(join, [self.made(part, self._found(part.X)) for part in parts])
 

@@ -10,7 +10,7 @@ from shardlearn.core.errors import ParameterError
 from shardlearn.core.matrix import Array, Ints
 
 from ._face import Neighbors
-from ._gathered import Balls
+from ._gathered import ListedBalls
 from ._outcomes import Listed
 from ._search import answer
 
@@ -139,7 +139,7 @@ class Within(Neighbors):
 
     def _within(self, X: Any, radius: float | None) -> tuple[Array, Array]:
         asked = self._asked(X)
-        found = answer(self, "radius_neighbors", lambda: self._around(Balls(), radius, asked.alone), asked.X)
+        found = answer(self, "radius_neighbors", lambda: self._around(ListedBalls(), radius, asked.alone), asked.X)
         distance, ids = found if isinstance(found, tuple) else found.to_numpy()
         return distance, ids
 

@@ -53,7 +53,7 @@ class Gathering(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Balls:
+class ListedBalls:
     """The neighbours themselves, an array for each row."""
 
     targets: tuple[int, ...] | None = None

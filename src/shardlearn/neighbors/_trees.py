@@ -8,13 +8,20 @@ import numpy as np
 
 from shardlearn.core.matrix import Array, Ints
 from shardlearn.kernels import Neighbors, Tree
-from shardlearn.statistics.distances import Metric
+from shardlearn.statistics.distances import SQUARES, Metric
 
-FEW_FEATURES = 16  # beyond, boxes exclude nothing
+FEW_FEATURES = 10  # beyond, boxes exclude little
 FEWEST_ROWS = 4_096
-FEWEST_QUERIES = 500  # a tree takes about as long to make as so many queries take without one
-PROBES, PROBED, MOST_SEEN = 256, 16, 0.15  # queries, neighbours of each, and the part of the rows that may be looked at
+FEWEST_QUERIES = 1_000  # a tree takes about as long to make as so many queries take without one
+PROBES, PROBED = 256, 16  # queries, and neighbours of each
+MOST_SEEN = 0.08  # of the rows; where more are looked at, comparing all in float32 is sooner done
+MOST_SEEN_BY_CHAINS = 0.15  # the same where all comparing is in float64
 SHARE = 4  # a tree takes this part of the memory limit, at most
+
+
+def most_seen(metric: Metric) -> float:
+    """The part of the rows that may be looked at."""
+    return MOST_SEEN if metric.name in SQUARES else MOST_SEEN_BY_CHAINS
 
 
 class Trees:
@@ -42,7 +49,7 @@ class Trees:
             return None
         if self.tree is None:
             self.tree = Tree.of(*rows)
-        if algorithm != "kd_tree" and self._share(metric, rows[0]) > MOST_SEEN:
+        if algorithm != "kd_tree" and self._share(metric, rows[0]) > most_seen(metric):
             return None
         return self.tree
 
