@@ -5,7 +5,7 @@
 namespace shardlearn {
 namespace {
 
-constexpr i64 BRANCHES = 8, LEAF = 64, MOST = i64{1} << 31;
+constexpr i64 BRANCHES = 8, LEAF = 32, MOST = i64{1} << 31;
 
 // (boxes, leaves, order) of dense rows.
 void plant(const AnyIn& data, i64 p, const Out<double>& boxes, const Out<double>& leaves, const Out<i64>& order) {

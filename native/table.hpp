@@ -113,7 +113,7 @@ struct SparsePoints {              // what sparse rows are compared with
 
 struct Planted {          // a k-d tree
     double* boxes;        // (groups, p, 2, 8): of boxes the least values and the largest
-    double* values;       // (leaves, p, 64)
+    double* values;       // (leaves, p, 32)
     std::int64_t* order;  // (n,) rows in the order of the leaves; not needed to search
     std::int64_t n, p;
 };

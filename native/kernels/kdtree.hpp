@@ -11,7 +11,7 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
-constexpr i64 LEAF = 64, BRANCHES = 8;
+constexpr i64 LEAF = 32, BRANCHES = 8;
 
 struct Shape {  // of a tree for n rows: level 0 is that of the leaves
     i64 n, leaves = 1;
@@ -209,7 +209,9 @@ class TreeSearch {
         for (i64 i = 0; i < shape_.leaves; ++i) start[i + 1] += start[i];
         for (i64 j = 0; j < m_; ++j) turn[static_cast<std::size_t>(start[at[j]]++)] = static_cast<std::int32_t>(j);
         i64 seen = 0;
-        for (std::int32_t j : turn) {  // points of one leaf beside each other: what they need is in the cache
+        for (i64 i = 0; i < m_; ++i) {  // points of one leaf beside each other: what they need is in the cache
+            const std::int32_t j = turn[static_cast<std::size_t>(i)];
+            if (i + 2 < m_) fetch(at[static_cast<std::size_t>(turn[static_cast<std::size_t>(i + 2)])]);
             keep_.open(j);
             seen += search(points_ + j * tree_.p, at[static_cast<std::size_t>(j)]);
             keep_.close(j);
@@ -231,6 +233,11 @@ class TreeSearch {
         std::int32_t level;
         i64 number;
     };
+
+    SL_INLINE void fetch(i64 leaf) const {
+        const char* from = reinterpret_cast<const char*>(tree_.values + leaf * tree_.p * LEAF);
+        for (i64 a = 0; a < tree_.p * LEAF * 8; a += 64) __builtin_prefetch(from + a);
+    }
 
     SL_INLINE void bounds(int level, i64 group, const double* point, double* out) const {
         const double* boxes = tree_.boxes + (shape_.first[level] + group) * tree_.p * 2 * BRANCHES;

@@ -12,7 +12,7 @@ from shardlearn.core.matrix import Array, Floats, Ints
 from .distances import Measure
 from .points import Neighbors, Pairs
 
-LEAF = 64  # rows of a leaf, at most
+LEAF = 32  # rows of a leaf, at most
 BRANCHES = 8
 
 
@@ -21,7 +21,7 @@ class Tree:
     """Rows in leaves, and boxes around them."""
 
     boxes: Floats  # (groups, p, 2, 8)
-    leaves: Floats  # (leaves, p, 64)
+    leaves: Floats  # (leaves, p, 32)
     ids: Ints  # (n,) in the order of the leaves
 
     @classmethod
