@@ -16,7 +16,8 @@ import numpy as np
 from .settings import DATA, rows
 
 QUERIES = 10_000
-US, FAISS = "shardlearn", "faiss-cpu"
+FEW = 10  # features for which trees are made
+US, FAISS, SCIPY = "shardlearn", "faiss-cpu", "SciPy cKDTree"
 LIBRARIES = (US, "scikit-learn", "scikit-learn-intelex", FAISS)
 
 
@@ -46,13 +47,18 @@ def search(library: str, X: np.ndarray) -> Callable[[np.ndarray, int], np.ndarra
         index = faiss.IndexFlatL2(X.shape[1])
         index.add(X)
         return lambda Q, k: index.search(Q, k)[1]
+    if library == SCIPY:
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(X)
+        return lambda Q, k: tree.query(Q, k, workers=-1)[1]
     if library == US:
         from shardlearn.neighbors import NearestNeighbors
     elif library == "scikit-learn":
         from sklearn.neighbors import NearestNeighbors
     else:
         from sklearnex.neighbors import NearestNeighbors
-    model = NearestNeighbors(algorithm="brute").fit(X)
+    model = NearestNeighbors(algorithm="brute" if X.shape[1] > FEW else "kd_tree").fit(X)
     return lambda Q, k: model.kneighbors(Q, k)[1]
 
 

@@ -1,14 +1,8 @@
 // Bindings of distances other than squared ones, and of joining what was found among some rows with what was among others.
-#include "arrays.hpp"
+#include "points.hpp"
 
 namespace shardlearn {
 namespace {
-
-Rows dense(const AnyIn& data, i64 p) {
-    Maybe<std::int32_t> no_indices;
-    Maybe<i64> no_indptr;
-    return rows_of({data, no_indices, no_indptr, p});
-}
 
 void nearest_by(const AnyIn& data, i64 p, const In<i64>& ids, const In<double>& points, int measure, double power,
                 const Out<double>& keys, const Out<i64>& found) {
@@ -57,8 +51,6 @@ void join_nearest(const Out<double>& keys, const Out<i64>& found, const In<doubl
 }
 
 }  // namespace
-
-#define SL_ARRAY(name) nb::arg(name).noconvert()
 
 void bind_distances(nb::module_& m) {
     m.def("nearest_by", nearest_by, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("ids"), SL_ARRAY("points"),

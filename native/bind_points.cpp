@@ -1,5 +1,5 @@
 // Bindings of comparisons of rows with points; results go into arrays that the caller made.
-#include "arrays.hpp"
+#include "points.hpp"
 
 namespace shardlearn {
 namespace {
@@ -13,28 +13,6 @@ double pack_points(const In<double>& points, const In<double>& pivot, const Out<
     double *sizes = values(norm, {k}, "norm"), *halves = values(half, {k}, "half");
     Outside o;
     return kernels().pack_points(from, middle, k, p, to, sizes, halves);
-}
-
-struct PointsIn {  // the fields of kernels.points.Points
-    const In<double>&points, &pivot;
-    const In<float>& panels;
-    const In<double>&norm, &half;
-    double scale;
-};
-
-Points points_of(const PointsIn& in, const Rows& x) {
-    Points out = {nullptr, values(in.points, {-1, x.p}, "points"), nullptr, nullptr, nullptr, in.scale, 0, x.p};
-    out.k = static_cast<i64>(in.points.shape(0));
-    out.panels = values(in.panels, {kernels().panel_floats(out.k, out.p)}, "panels");
-    out.norm = values(in.norm, {out.k}, "norm"), out.half = values(in.half, {out.k}, "half");
-    out.pivot = values(in.pivot, {out.p}, "pivot");
-    return out;
-}
-
-Rows dense(const AnyIn& data, i64 p) {
-    Maybe<std::int32_t> no_indices;
-    Maybe<i64> no_indptr;
-    return rows_of({data, no_indices, no_indptr, p});
 }
 
 i64 nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
@@ -85,9 +63,6 @@ void nearest_rows(const AnyIn& data, i64 p, const In<i64>& ids, const In<double>
 }
 
 }  // namespace
-
-#define SL_ARRAY(name) nb::arg(name).noconvert()
-#define SL_POINTS SL_ARRAY("points"), SL_ARRAY("pivot"), SL_ARRAY("panels"), SL_ARRAY("norm"), SL_ARRAY("half"), nb::arg("scale")
 
 void bind_points(nb::module_& m) {
     m.def("panel_floats", [](i64 k, i64 p) { return kernels().panel_floats(k, p); }, nb::arg("k"), nb::arg("p"));

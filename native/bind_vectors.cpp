@@ -120,6 +120,9 @@ void bind_vectors(nb::module_& m) {
     m.def("tanh", elementwise<TANH>, x, out);
     m.def("expit", elementwise<EXPIT>, x, out);
     m.def("softplus", elementwise<SOFTPLUS>, x, out);
+    m.def("sin", elementwise<SIN>, x, out);
+    m.def("cos", elementwise<COS>, x, out);
+    m.def("asin", elementwise<ASIN>, x, out);
     m.def("dot", dot, a, b);
     m.def("add_upper", add_upper, nb::arg("A").noconvert(), nb::arg("into").noconvert());
     m.def("axpy", axpy, nb::arg("alpha"), x, nb::arg("y").noconvert(), out);

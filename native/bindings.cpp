@@ -16,6 +16,8 @@ void bind_points(nb::module_& m);
 void bind_clusters(nb::module_& m);
 void bind_sparse_clusters(nb::module_& m);
 void bind_distances(nb::module_& m);
+void bind_kdtree(nb::module_& m);
+void bind_within(nb::module_& m);
 
 namespace {
 
@@ -49,5 +51,7 @@ NB_MODULE(_native, m) {
     shardlearn::bind_clusters(m);
     shardlearn::bind_sparse_clusters(m);
     shardlearn::bind_distances(m);
+    shardlearn::bind_kdtree(m);
+    shardlearn::bind_within(m);
     bind_pack(m);
 }

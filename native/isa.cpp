@@ -7,12 +7,15 @@
 #include "kernels/glm.hpp"
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
+#include "kernels/kdtree.hpp"
 #include "kernels/nearest.hpp"
 #include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/peaks.hpp"
 #include "kernels/sparse_clusters.hpp"
+#include "kernels/sparse_neighbors.hpp"
 #include "kernels/spreading.hpp"
+#include "kernels/within.hpp"
 
 #define SL_TEXT_OF(x) #x
 #define SL_TEXT(x) SL_TEXT_OF(x)
@@ -74,6 +77,16 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::dense_squares,
     isa::nearest_by,
     isa::unit_rows,
+    isa::unit_values,
+    isa::rows_within,
+    isa::within_by,
+    isa::sparse_nearest,
+    isa::sparse_within,
+    isa::tree_leaves,
+    isa::tree_groups,
+    isa::plant,
+    isa::tree_nearest,
+    isa::tree_within,
     isa::peak_flops,
     isa::peak_read,
 };

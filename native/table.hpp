@@ -12,7 +12,7 @@ struct Rows {                    // a block's features
     bool single;
 };
 
-enum Function { EXP, LOG, LOG1P, EXPM1, TANH, EXPIT, SOFTPLUS, FUNCTIONS };
+enum Function { EXP, LOG, LOG1P, EXPM1, TANH, EXPIT, SOFTPLUS, SIN, COS, ASIN, FUNCTIONS };
 enum Loss { SQUARED, LOGISTIC, MULTINOMIAL, POISSON, LOSSES };
 
 struct Model {            // z = (x - pivot) . w + b
@@ -120,7 +120,28 @@ struct Means {                     // of cells over weights
     const double *before, *factor; // (p, line), (p,)
     std::int64_t k, p, line, room, limbs;
 };
-enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, MEASURES };  // of rows and points, where it is no square
+
+// Of rows and points; SPHERE is of longitudes, cosines of latitudes, and latitudes.
+enum Measure { PRODUCT, ABSOLUTE, LARGEST, DIFFERENT, POWER, SQUARE, SPHERE, MEASURES };
+
+struct Sink {  // takes what was found, a pair of a point and a row at a time, in any order
+    void* to;
+    void (*take)(void* to, std::int64_t point, double key, std::int64_t id);
+};
+
+struct SparsePoints {              // what sparse rows are compared with
+    const double* data;
+    const std::int32_t* indices;
+    const std::int64_t* indptr;    // (m + 1,)
+    std::int64_t m, p;
+};
+
+struct Planted {          // a k-d tree
+    double* boxes;        // (groups, p, 2, 8): of boxes the least values and the largest
+    double* values;       // (leaves, p, 32)
+    std::int64_t* order;  // (n,) rows in the order of the leaves; not needed to search
+    std::int64_t n, p;
+};
 
 struct Bad {  // per column
     std::int64_t *nans, *infs, *first_nan, *first_inf;
@@ -208,6 +229,19 @@ struct Table {
     void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
                        const Found&);
     void (*unit_rows)(const Rows&, int side, double* out);
+    void (*unit_values)(const Rows&, double* out);
+    void (*rows_within)(const Rows&, const std::int64_t* ids, const Points&, double limit, const Sink&);
+    void (*within_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
+                      double limit, const Sink&);
+    void (*sparse_nearest)(const Rows&, const std::int64_t* ids, const SparsePoints&, Measure, const Found&);
+    void (*sparse_within)(const Rows&, const std::int64_t* ids, const SparsePoints&, Measure, double limit, const Sink&);
+    std::int64_t (*tree_leaves)(std::int64_t n);
+    std::int64_t (*tree_groups)(std::int64_t n);
+    void (*plant)(const Rows&, const Planted&);
+    std::int64_t (*tree_nearest)(const Planted&, const std::int64_t* ids, const double* points, std::int64_t m, Measure,
+                                 double power, const Found&);
+    std::int64_t (*tree_within)(const Planted&, const std::int64_t* ids, const double* points, std::int64_t m, Measure,
+                                double power, double limit, const Sink&);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

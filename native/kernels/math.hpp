@@ -143,4 +143,70 @@ SL_INLINE V softplus_of(V z, V e) { return if_nan(z, max(z, zero()) + log1p(e));
 SL_INLINE V expit(V z) { return expit_of(z, small_exp(z)); }
 SL_INLINE V softplus(V z) { return softplus_of(z, small_exp(z)); }
 
+// x = n pi/2 + r.high + r.low with |r.high| <= pi/4, or a little more, for |x| <= TURNED; n's low bits in `quadrant`. The first
+// multiple is taken off exactly: both are multiples of 2^-53, and what is left is below 1.
+constexpr double TURNED = 0x1p20;
+constexpr double HALF_PI = 0x1.921fb54442d18p+0, HALF_PI_2 = 0x1.1a62633145c07p-54, HALF_PI_3 = -0x1.f1976b7ed8fbcp-110;
+
+SL_INLINE Two turned(V x, I& quadrant) {
+    V shifted = fma(x, set(0x1.45f306dc9c883p-1), set(MAGIC)), n = shifted - set(MAGIC);
+    quadrant = bits(shifted);
+    V start = fnma(n, set(HALF_PI), x), more = n * set(HALF_PI_2), rest = fnma(n, set(HALF_PI_2), more);
+    V r = start - more, back = r - start, lost = (start - (r - back)) - (more + back);
+    return {r, fnma(n, set(HALF_PI_3), lost + rest)};
+}
+
+SL_INLINE V sin_of(Two r) {
+    V z = r.high * r.high, v = z * r.high;
+    V a = fma(z, set(1.58969099521155010221e-10), set(-2.50507602534068634195e-08));
+    a = fma(z, a, set(2.75573137070700676789e-06));
+    a = fma(z, a, set(-1.98412698298579493134e-04));
+    a = fma(z, a, set(8.33333333332248946124e-03));
+    V b = fnma(v, a, set(0.5) * r.low);
+    return r.high - (fma(z, b, zero() - r.low) - v * set(-1.66666666666666324348e-01));
+}
+
+SL_INLINE V cos_of(Two r) {
+    V z = r.high * r.high;
+    V a = fma(z, set(-1.13596475577881948265e-11), set(2.08757232129817482790e-09));
+    a = fma(z, a, set(-2.75573143513906633035e-07));
+    a = fma(z, a, set(2.48015872894767294178e-05));
+    a = fma(z, a, set(-1.38888888888741095749e-03));
+    a = fma(z, a, set(4.16666666666666019037e-02));
+    V half = set(0.5) * z, w = set(1.0) - half;
+    return w + (((set(1.0) - w) - half) + fma(z, z * a, zero() - r.high * r.low));
+}
+
+// Sine for shift 0, cosine for shift 1; NaN beyond TURNED.
+SL_INLINE V sin_shifted(V x, std::int64_t shift) {
+    I quadrant;
+    Two r = turned(x, quadrant);
+    quadrant = quadrant + seti(shift);
+    M odd = eq(from_bits((quadrant & seti(1)) | bits(set(1.0))), set(1.0 + 0x1p-52));
+    V y = select(odd, cos_of(r), sin_of(r));
+    y = y * from_bits(bits(set(1.0)) | shl<62>(quadrant & seti(2)));
+    return select(lt(magnitude(x), set(TURNED)), y, set(__builtin_nan("")));
+}
+SL_INLINE V sin(V x) { return select(eq(x, zero()), x, sin_shifted(x, 0)); }
+SL_INLINE V cos(V x) { return sin_shifted(x, 1); }
+
+// pi/2 - 2 asin(sqrt((1 - |x|) / 2)) above 1/2; NaN beyond 1.
+SL_INLINE V asin(V x) {
+    V a = magnitude(x);
+    M large = lt(set(0.5), a);
+    V z = select(large, (set(1.0) - a) * set(0.5), a * a), s = sqrt(z);
+    V p = fma(z, set(3.47933107596021167570e-05), set(7.91534994289814532176e-04));
+    p = fma(z, fma(z, p, set(-4.00555345006794114027e-02)), set(2.01212532134862925881e-01));
+    p = z * fma(z, fma(z, p, set(-3.25565818622400915405e-01)), set(1.66666666666666657415e-01));
+    V q = fma(z, set(7.70381505559019352791e-02), set(-6.88283971605453293030e-01));
+    q = fma(z, fma(z, fma(z, q, set(2.02094576023350569471e+00)), set(-2.40339491173441421878e+00)), set(1.0));
+    V ratio = p / q;
+    V head = from_bits(bits(s) & seti(static_cast<std::int64_t>(0xffffffff00000000ull)));
+    V rest = select(lt(zero(), s), fnma(head, head, z) / (s + head), zero());
+    V more = fma(set(2.0) * s, ratio, fma(set(2.0), rest, set(-HALF_PI_2))), quarter = set(0.5 * HALF_PI);
+    V far = quarter - (more - (quarter - set(2.0) * head));
+    V y = with_sign(select(large, far, fma(a, ratio, a)), x);
+    return select(lt(set(1.0), a), set(__builtin_nan("")), if_nan(x, select(eq(x, zero()), x, y)));
+}
+
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -145,17 +145,53 @@ class Reservoir {
     }
 };
 
+// The rows of a block as panels; those that could overflow as float32 are set aside, as numbers.
+struct RowPanels {
+    const Rows& x;
+    RowPacker pack_rows;
+    i64 line, count;
+    float* panels = nullptr;
+    std::vector<std::int32_t> wild;  // they are compared in float64 only
+
+    RowPanels(const Rows& rows, const Points& c)
+        : x(rows), pack_rows(rows, c, 0), line(PR * (c.p + 2)), count((rows.n + PR - 1) / PR) {}
+    float* panel(i64 b) const { return panels + b * line; }
+    void pack() {
+        panels = reinterpret_cast<float*>(scratch(1, (count * line + 1) / 2));
+        for (i64 b = 0; b < count; ++b) fill(b, panel(b));
+    }
+
+   private:
+    void fill(i64 b, float* to) {
+        int some = static_cast<int>(least<i64>(PR, x.n - b * PR));
+        pack_rows(some, to, [&](int r) { return b * PR + r; });
+        for (int r = 0; r < PR; ++r) {
+            bool far = !(to[PR + r] < WILD);
+            if (r >= some || far) {
+                to[r] = __builtin_inff();
+                for (i64 t = 1; t < x.p + 2; ++t) to[t * PR + r] = 0.0f;
+            }
+            if (r < some && far) wild.push_back(static_cast<std::int32_t>(b * PR + r));
+        }
+    }
+};
+
+// A row whose score against point j is above can't have a squared distance of `square` or less.
+inline float score_limit(const Points& c, i64 j, double square) {
+    double round = static_cast<double>(c.p + 8) * 0x1p-51;
+    double limit = 0.5 * square * c.scale * c.scale * (1.0 + round) - c.half[j] * (1.0 - round) + TINY;
+    return limit < 0x1p100 ? up(limit) : 0x1p100f;
+}
+
 // What was found in earlier blocks is joined with the rows of one.
 template <class T>
 class Search {
    public:
     Search(const Rows& x, const i64* ids, const Points& c, const Found& found)
-        : x_(x), ids_(ids), c_(c), found_(found), slack_(c.p), pack_(x, c, 0) {}
+        : x_(x), ids_(ids), c_(c), found_(found), slack_(c.p), rows_(x, c) {}
 
     void run() {
-        i64 line = PR * (c_.p + 2), all = (x_.n + PR - 1) / PR;
-        panels_ = reinterpret_cast<float*>(scratch(1, (all * line + 1) / 2));
-        for (i64 b = 0; b < all; ++b) fill(b, panels_ + b * line);
+        rows_.pack();
         i64 capacity = (most<i64>(2 * found_.k, 64) + 3 * PR) / FW * FW, each = Reservoir::floats(capacity);
         i64 beside = least(POINTS_BYTES / (4 * (c_.p + 2)), HELD_BYTES / (4 * each));
         beside = most<i64>(1, beside / PC) * PC;
@@ -163,9 +199,9 @@ class Search {
         limits_.resize(static_cast<std::size_t>(beside));
         for (i64 j = 0; j < c_.k; j += beside) {
             open(j, least(beside, c_.k - j), capacity);
-            for (i64 b = 0; b < all; ++b) compare(b, panels_ + b * line, j);
+            for (i64 b = 0; b < rows_.count; ++b) compare(b, rows_.panel(b), j);
             for (i64 i = 0; i < static_cast<i64>(reservoirs_.size()); ++i) {
-                for (std::int32_t row : wild_) {
+                for (std::int32_t row : rows_.wild) {
                     reservoirs_[static_cast<std::size_t>(i)].add(1u, setf(-__builtin_inff()), setf(__builtin_inff()), row);
                     if (reservoirs_[static_cast<std::size_t>(i)].full()) make_room(i, j);
                 }
@@ -180,33 +216,16 @@ class Search {
     const Points& c_;
     const Found& found_;
     Slack slack_;
-    RowPacker pack_;
-    float* panels_ = nullptr;
+    RowPanels rows_;
     std::vector<float> held_;
     std::vector<Reservoir> reservoirs_;
     std::vector<float> limits_;
-    std::vector<std::int32_t> wild_;  // rows that are compared in float64 only
     std::vector<double> squares_;
     std::vector<Neighbor> old_, new_;
 
-    void fill(i64 b, float* panel) {
-        int count = static_cast<int>(least<i64>(PR, x_.n - b * PR));
-        pack_(count, panel, [&](int r) { return b * PR + r; });
-        for (int r = 0; r < PR; ++r) {
-            bool wild = !(panel[PR + r] < WILD);
-            if (r >= count || wild) {
-                panel[r] = __builtin_inff();
-                for (i64 t = 1; t < c_.p + 2; ++t) panel[t * PR + r] = 0.0f;
-            }
-            if (r < count && wild) wild_.push_back(static_cast<std::int32_t>(b * PR + r));
-        }
-    }
-
     // A row whose score is above can't be as near as the a-th one that was found.
     float limit_of(i64 j, i64 a) const {
-        double square = found_.square[j * found_.k + a], round = static_cast<double>(c_.p + 8) * 0x1p-51;
-        double limit = 0.5 * square * c_.scale * c_.scale * (1.0 + round) - c_.half[j] * (1.0 - round) + TINY;
-        return limit < 0x1p100 ? up(limit) : 0x1p100f;
+        return score_limit(c_, j, found_.square[j * found_.k + a]);
     }
 
     void open(i64 first, i64 count, i64 capacity) {

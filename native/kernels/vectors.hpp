@@ -96,6 +96,9 @@ inline void elementwise(Function which, const double* x, double* out, i64 n) {
         case TANH: return map(x, out, n, [](V a) { return tanh(a); });
         case EXPIT: return map(x, out, n, [](V a) { return expit(a); });
         case SOFTPLUS: return map(x, out, n, [](V a) { return softplus(a); });
+        case SIN: return map(x, out, n, [](V a) { return sin(a); });
+        case COS: return map(x, out, n, [](V a) { return cos(a); });
+        case ASIN: return map(x, out, n, [](V a) { return asin(a); });
         default: return;
     }
 }

@@ -36,6 +36,18 @@ def softplus(
     x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
+def sin(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def cos(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def asin(
+    x: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def dot(
     a: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     b: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
@@ -402,6 +414,98 @@ def join_nearest(
     other: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     others: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
     origin: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+) -> None: ...
+def tree_leaves(n: int) -> int: ...
+def tree_groups(n: int) -> int: ...
+def plant(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    boxes: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    leaves: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    order: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def tree_nearest(
+    boxes: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    leaves: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    power: float,
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> int: ...
+def tree_within(
+    boxes: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    leaves: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    power: float,
+    limit: float,
+    counts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")] | None,
+) -> tuple: ...
+def rows_within(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    pivot: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    panels: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    norm: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    half: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    scale: float,
+    limit: float,
+    counts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")] | None,
+) -> tuple: ...
+def within_by(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    power: float,
+    limit: float,
+    counts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")] | None,
+) -> tuple: ...
+def sparse_nearest(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    values: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    columns: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    starts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    found: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def sparse_within(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    values: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    columns: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    starts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    measure: int,
+    limit: float,
+    counts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")] | None,
+) -> tuple: ...
+def unit_values(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def sorted_lists(
+    points: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    ids: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    starts: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    order: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> None: ...
 
 class CsvScanner:

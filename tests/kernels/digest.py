@@ -99,7 +99,7 @@ def add_elementwise(hashes: Hashes) -> None:
         [0.0, -0.0, 5e-324, -5e-324, 1e-310, 2.0**-60, 709.7, 710.0, -708.5, -745.0, -746.0, 1e300, np.inf]
     )
     for x in (numbers(rng, 5000), numbers(rng, 5000) * 300, numbers(rng, 5001) * 2.0**-30, special, -special):
-        for name in ("exp", "expm1", "tanh", "expit", "softplus"):
+        for name in ("exp", "expm1", "tanh", "expit", "softplus", "sin", "cos", "asin"):
             hashes.add(name, getattr(kernels, name)(x))
         for name in ("log", "log1p"):
             hashes.add(name, getattr(kernels, name)(np.abs(x)))
@@ -162,6 +162,39 @@ def add_packing(hashes: Hashes) -> None:
                 hashes.add("pack", pack.rows(pack.export(piece), range(len(piece)), out, 0, holes), out, holes)
 
 
+def in_order(pairs: kernels.Pairs, m: int) -> list[Any]:
+    starts, order = kernels.sorted_lists(pairs, m)
+    return [starts, pairs.square[order], pairs.id[order]]
+
+
+def add_trees(hashes: Hashes, X: Any, points: Floats) -> None:
+    tree = kernels.Tree.of(X, np.arange(len(X)))
+    hashes.add("plant", tree.boxes, tree.leaves, tree.ids)
+    for measure in (kernels.Measure.SQUARE, kernels.Measure.ABSOLUTE, kernels.Measure.LARGEST, kernels.Measure.POWER):
+        for k in (10, 50):
+            found = kernels.Neighbors.none(len(points), k)
+            tree.nearest(points, measure, 3.0, found)
+            hashes.add("tree_nearest", found.square, found.id)
+        hashes.add("tree_within", *in_order(tree.within(points, measure, 3.0, 2.0), len(points)))
+
+
+def add_sparse_points(hashes: Hashes) -> None:
+    for n, p, m in ((1, 1, 1), (700, 17, 600), (300, 400, 30)):
+        for number, kind in enumerate(("csr", "csr32")):
+            rng = np.random.default_rng([7, n, p, number])
+            X, Q = matrix(rng, kind, n, p), matrix(rng, "csr", m, p)
+            assert isinstance(X, Csr)
+            assert isinstance(Q, Csr)
+            for measure in (kernels.Measure.SQUARE, kernels.Measure.PRODUCT):
+                found = kernels.Neighbors.none(m, 10)
+                kernels.nearest_sparse_rows(X, np.arange(n), Q, measure, found)
+                hashes.add("nearest_sparse_rows", found.square, found.id)
+                inside = kernels.sparse_within(X, np.arange(n), Q, measure, 2.0)
+                hashes.add("sparse_within", *in_order(inside, m))
+            unit = kernels.unit_sparse_rows(X, queries=True)
+            hashes.add("unit_sparse_rows", unit.data, unit.indices, unit.indptr)
+
+
 def add_points(hashes: Hashes) -> None:
     rng = np.random.default_rng(5)
     for n, p, k in ((1, 1, 1), (63, 3, 7), (1003, 17, 65), (257, 400, 100)):
@@ -176,6 +209,10 @@ def add_points(hashes: Hashes) -> None:
                     other = kernels.Neighbors.none(k, 10)
                     kernels.nearest_by(rows, np.arange(n) + 7, points.values, measure, power, other)
                     hashes.add("nearest_by", other.square, other.id)
+                    inside = kernels.within_by(rows, np.arange(n), points.values, measure, power, 2.0)
+                    hashes.add("within_by", *in_order(inside, k))
+            hashes.add("rows_within", *in_order(kernels.rows_within(rows, np.arange(n), points, 9.0 * p), k))
+            add_trees(hashes, rows, points.values)
             hashes.add("join_nearest", kernels.join_nearest(found, other), found.square, found.id)
             hashes.add("unit_rows", kernels.unit_rows(rows, queries=False), kernels.unit_rows(rows, queries=True))
             found = kernels.nearest(rows, points, squares=True)
@@ -239,6 +276,7 @@ def digest() -> dict[str, str]:
     add_algebra(hashes)
     add_integers(hashes)
     add_points(hashes)
+    add_sparse_points(hashes)
     add_clusters(hashes)
     add_choices(hashes)
     for rng, X, pivot in blocks():

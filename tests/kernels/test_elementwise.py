@@ -11,8 +11,8 @@ from shardlearn import kernels
 from shardlearn.core.matrix import Floats
 from shardlearn.kernels import reference
 
-NAMES = ("exp", "log", "log1p", "expm1", "tanh", "expit", "softplus")
-LIMIT = dict.fromkeys(NAMES, 2.0) | {"exp": 1.0, "log": 1.0, "log1p": 1.0}
+NAMES = ("exp", "log", "log1p", "expm1", "tanh", "expit", "softplus", "sin", "cos", "asin")
+LIMIT = dict.fromkeys(NAMES, 2.0) | dict.fromkeys(("exp", "log", "log1p", "sin", "cos", "asin"), 1.0)
 
 
 def ulps(got: Floats, truth: np.ndarray) -> Floats:
@@ -30,6 +30,11 @@ def arguments(name: str) -> Floats:
     spread = [rng.normal(size=20_000) * s for s in (1e-8, 1e-3, 0.1, 1.0, 10.0)]
     spread += [rng.uniform(-744, 709, 20_000), 2.0 ** rng.uniform(-1074, 4, 20_000)]
     x = np.concatenate(spread)
+    if name in ("sin", "cos"):  # also where they are near zero: at multiples of pi / 2
+        near = (np.arange(1, 600_000, 29) * (np.longdouble(np.pi) / 2)).astype(np.float64)
+        return np.concatenate([x, rng.uniform(-1e6, 1e6, 20_000), near, -near, near * (1 + 1e-13)])
+    if name == "asin":
+        return np.concatenate([rng.uniform(-1, 1, 40_000), 1 - 2.0 ** rng.uniform(-50, -1, 9_000), x[np.abs(x) < 1]])
     if name == "log":
         x = np.concatenate([np.abs(x), 1 + spread[1], 2.0 ** rng.uniform(-1074, 1023, 20_000)])
         return x[x > 0]
@@ -46,6 +51,9 @@ def test_within_two_ulp(name: str) -> None:
 @given(x=st.floats(-1e300, 1e300, width=64))
 def test_any_number(name: str, x: float) -> None:
     if (name == "log" and x <= 0) or (name == "log1p" and x <= -1):
+        return
+    if (name == "asin" and abs(x) > 1) or (name in ("sin", "cos") and abs(x) >= 2**20):
+        assert np.isnan(getattr(kernels, name)(np.array([x])))[0]
         return
     at = np.array([x])
     with np.errstate(all="ignore"):
@@ -67,6 +75,9 @@ def test_any_number(name: str, x: float) -> None:
         ("expm1", [-np.inf, np.inf, 0.0, -60.0, 710.0, 5e-324], [-1.0, np.inf, 0.0, -1.0, np.inf, 5e-324]),
         ("tanh", [-np.inf, np.inf, 0.0, 30.0, 5e-324], [-1.0, 1.0, 0.0, 1.0, 5e-324]),
         ("expit", [-np.inf, np.inf, 0.0, 40.0, -746.0], [0.0, 1.0, 0.5, 1.0, 0.0]),
+        ("sin", [0.0, 5e-324, np.pi / 2, -np.pi / 2], [0.0, 5e-324, 1.0, -1.0]),
+        ("cos", [0.0, 5e-324], [1.0, 1.0]),
+        ("asin", [0.0, 1.0, -1.0, 5e-324], [0.0, np.pi / 2, -np.pi / 2, 5e-324]),
         ("softplus", [-np.inf, np.inf, 0.0, 40.0, -746.0], [0.0, np.inf, np.log(2.0), 40.0, 0.0]),
     ],
 )
@@ -82,13 +93,13 @@ def test_nan_stays_nan_and_others_are_untouched(name: str) -> None:
     assert y[0] == y[2] == getattr(kernels, name)(x[:1])[0]
 
 
-@pytest.mark.parametrize("name", ["log", "log1p"])
+@pytest.mark.parametrize("name", ["log", "log1p", "asin", "sin", "cos"])
 def test_outside_the_domain(name: str) -> None:
-    assert np.isnan(getattr(kernels, name)(np.array([-2.0, -np.inf]))).all()
+    assert np.isnan(getattr(kernels, name)(np.array([-(2.0**20), -np.inf]))).all()
 
 
 def test_signs_of_zero() -> None:
-    for name in ("log1p", "expm1", "tanh"):
+    for name in ("log1p", "expm1", "tanh", "sin", "asin"):
         assert np.signbit(getattr(kernels, name)(np.array([-0.0])))[0]
 
 

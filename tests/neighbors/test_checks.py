@@ -8,14 +8,28 @@ import pytest
 from sklearn.utils.estimator_checks import check_dataframe_column_names_consistency, parametrize_with_checks
 from tests.linear_model.test_checks import needs_array_api
 
-from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
 
-DEFAULTS = [NearestNeighbors(), KNeighborsClassifier(), KNeighborsRegressor()]
+DEFAULTS = [
+    NearestNeighbors(),
+    KNeighborsClassifier(),
+    KNeighborsRegressor(),
+    RadiusNeighborsClassifier(outlier_label="most_frequent"),
+    RadiusNeighborsRegressor(),
+]
 OTHERS = [
     NearestNeighbors(metric="cosine"),
     NearestNeighbors(metric="manhattan", store="rows"),
     KNeighborsClassifier(weights="distance", p=3),
     KNeighborsRegressor(weights="distance", metric="chebyshev"),
+    RadiusNeighborsClassifier(50.0, weights="distance", algorithm="kd_tree"),
+    RadiusNeighborsRegressor(50.0, weights="distance"),
 ]
 
 

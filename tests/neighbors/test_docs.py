@@ -14,13 +14,28 @@ import pytest
 from tests.neighbors.brute import data
 
 import shardlearn.neighbors
-from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+    kneighbors_graph,
+    radius_neighbors_graph,
+)
 
-MODELS = [NearestNeighbors, KNeighborsClassifier, KNeighborsRegressor]
+MODELS = [
+    NearestNeighbors,
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+]
+FUNCTIONS = [kneighbors_graph, radius_neighbors_graph]
 INNER = {"targets_", "row_ids_", "n_targets_"}  # told of with rows_
 
 
-@pytest.mark.parametrize("Model", MODELS)
+@pytest.mark.parametrize("Model", [*MODELS, *FUNCTIONS])
 def test_examples_run(Model: Any) -> None:
     finder, runner = doctest.DocTestFinder(recurse=True), doctest.DocTestRunner()
     tests = [test for test in finder.find(Model) if test.examples]
@@ -58,4 +73,11 @@ def test_the_page_runs(tmp_path: Path) -> None:
 
 
 def test_public_names() -> None:
-    assert shardlearn.neighbors.__all__ == ["KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"]
+    assert sorted(shardlearn.neighbors.__all__) == sorted(one.__name__ for one in (*MODELS, *FUNCTIONS))
+    assert dir(shardlearn.neighbors) == shardlearn.neighbors.__all__
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_parameter_of_a_function_is_described(function: Any) -> None:
+    for name in inspect.signature(function).parameters:
+        assert f"\n{name} : " in (inspect.getdoc(function) or ""), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,30 @@ def test_every_id_and_every_bit(kind: str, p: int) -> None:
         distance, found = NearestNeighbors(n_neighbors=k).fit(X).kneighbors(Q)
         np.testing.assert_array_equal(found, ids)
         np.testing.assert_array_equal(distance, np.sqrt(wanted))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("p", [1, 5])
+def test_the_definition_by_exact_rationals(kind: str, p: int) -> None:
+    """1,000 rows: each difference and each multiply-add is exact, rounded once, and rows are sorted by that."""
+    X, Q = data(kind, 1_000, p, 6)
+    key = []
+    for q in Q.tolist():
+        key.append([])
+        for x in X.tolist():
+            total = Fraction(0)
+            for a, b in zip(x, q, strict=True):
+                gap = Fraction(float(Fraction(a) - Fraction(b)))
+                total = Fraction(float(gap * gap + total))
+            key[-1].append(float(total))
+    wanted, ids = nearest(np.array(key), 1_000)
+    for algorithm in ("brute", "kd_tree"):
+        for k in (1, 10, 100, 1_000):
+            distance, found = (
+                NearestNeighbors(n_neighbors=k, metric="sqeuclidean", algorithm=algorithm).fit(X).kneighbors(Q)
+            )
+            np.testing.assert_array_equal(found, ids[:, :k])
+            np.testing.assert_array_equal(distance, wanted[:, :k])
 
 
 @pytest.mark.parametrize("metric", METRICS)

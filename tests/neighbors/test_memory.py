@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from tests.faces.test_memory_limit import write
 from tests.project.sources import ROOT
 
@@ -15,13 +16,16 @@ PROGRAM = """
     import json, sys
     import numpy as np, pyarrow.parquet, pyarrow.dataset
     import shardlearn
-    from shardlearn.neighbors import KNeighborsClassifier
+    from shardlearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
     from tests.peak import Peak
 
-    base, warm, queries, out = sys.argv[1:]
+    base, warm, queries, out, which = sys.argv[1:]
+    nearest = KNeighborsClassifier(10)
+    # about 2,000 neighbours of each row: all pairs take more than the limit
+    around = RadiusNeighborsClassifier(6.4, outlier_label="most_frequent")
 
     def all_of_it(base, queries, out):
-        model = KNeighborsClassifier(10).fit(base, "y")
+        model = {"nearest": nearest, "around": around}[which].fit(base, "y")
         model.predict(queries).to_parquet(out)
         return model.score(queries, "y")
 
@@ -32,7 +36,8 @@ PROGRAM = """
 """
 
 
-def test_a_base_larger_than_the_limit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", ["nearest", "around"])
+def test_a_base_larger_than_the_limit(which: str, tmp_path: Path) -> None:
     base = write(tmp_path / "base.parquet", 400_000, 40, 20_000)  # 128 MB
     warm, queries = write(tmp_path / "w.parquet", 2_000, 40, 2_000), write(tmp_path / "q.parquet", 3_000, 40, 3_000)
     command = [
@@ -45,6 +50,7 @@ def test_a_base_larger_than_the_limit(tmp_path: Path) -> None:
         warm,
         queries,
         str(tmp_path / "out"),
+        which,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

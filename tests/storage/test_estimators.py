@@ -13,7 +13,13 @@ from sklearn.exceptions import NotFittedError
 import shardlearn
 from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+)
 from shardlearn.storage import model
 
 draw = np.random.default_rng(0)
@@ -33,6 +39,8 @@ MODELS = {
     "logistic, bool": LogisticRegression(C=np.inf).fit(sp.csr_array(X), Y > 0),
     "neighbours": NearestNeighbors(n_neighbors=np.int64(3), metric="manhattan").fit(FRAME),
     "neighbours, sparse": KNeighborsClassifier(p=np.inf).fit(sp.csr_array(np.where(X > 0, X, 0)), WORDS),
+    "neighbours in a radius": RadiusNeighborsClassifier(0.5, outlier_label="?").fit(FRAME, WORDS),
+    "neighbours in a radius, targets": RadiusNeighborsRegressor(9.0, metric="manhattan").fit(X, Y),
     "neighbours, targets": KNeighborsRegressor(weights="distance").fit(X, np.stack([Y, -Y], axis=1)),
     "logistic, classes": LogisticRegression(tol=1e-6).fit(X, CLASSES),
     "k-means": KMeans(5, random_state=0).fit(FRAME),

@@ -48,11 +48,11 @@ from shardlearn.kernels.clusters import (
     spread,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
-from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit_rows
-from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
+from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, sorted_lists, unit_rows, within_by
+from shardlearn.kernels.elementwise import asin, cos, exp, expit, expm1, log, log1p, sin, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
-from shardlearn.kernels.points import Nearest, Neighbors, Points, nearest, nearest_rows
+from shardlearn.kernels.points import Nearest, Neighbors, Pairs, Points, nearest, nearest_rows, rows_within
 from shardlearn.kernels.rows import (
     LOGISTIC,
     MULTINOMIAL,
@@ -64,6 +64,7 @@ from shardlearn.kernels.rows import (
     row_products,
     weighted_rows_sum,
 )
+from shardlearn.kernels.sparse import nearest_sparse_rows, sparse_within, unit_sparse_rows
 from shardlearn.kernels.sparse_clusters import (
     Across,
     cell_means,
@@ -73,6 +74,7 @@ from shardlearn.kernels.sparse_clusters import (
     no_lines,
     points_across,
 )
+from shardlearn.kernels.trees import Tree
 
 
 def simd() -> str:
@@ -97,9 +99,12 @@ __all__ = [
     "Moves",
     "Nearest",
     "Neighbors",
+    "Pairs",
     "Points",
+    "Tree",
     "add_upper",
     "all_finite",
+    "asin",
     "axpy",
     "cell_means",
     "center_squares",
@@ -108,6 +113,7 @@ __all__ = [
     "cluster_means",
     "cluster_sums",
     "column_range",
+    "cos",
     "count_bad",
     "distinct_i64",
     "dot",
@@ -136,6 +142,7 @@ __all__ = [
     "nearest_by",
     "nearest_center",
     "nearest_rows",
+    "nearest_sparse_rows",
     "no_lines",
     "philox",
     "pivoted_cholesky",
@@ -143,14 +150,20 @@ __all__ = [
     "points_across",
     "row_products",
     "row_squares",
+    "rows_within",
     "simd",
+    "sin",
     "softplus",
     "solve_lower",
     "solve_lower_t",
+    "sorted_lists",
+    "sparse_within",
     "spread",
     "symmetric_eigen",
     "tanh",
     "uniform",
     "unit_rows",
+    "unit_sparse_rows",
     "weighted_rows_sum",
+    "within_by",
 ]

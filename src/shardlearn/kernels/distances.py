@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shardlearn import _native
 from shardlearn.core.matrix import Array, Floats, Ints
 
-from .points import Neighbors
+from .points import Neighbors, Pairs
 
 Origin = NDArray[np.int32]
 
@@ -23,11 +23,27 @@ class Measure(IntEnum):
     LARGEST = 2
     DIFFERENT = 3  # features that are not equal, counted
     POWER = 4  # |x - y|^power, multiplied out where power is whole and at most 64
+    SQUARE = 5  # (x - y)^2, multiply-adds
+    SPHERE = 6  # haversine; rows are (longitude, cosine of the latitude, latitude)
 
 
 def nearest_by(X: Array, ids: Ints, points: Floats, measure: Measure, power: float, into: Neighbors) -> None:
     """Joins these rows to what was found among others."""
     _native.nearest_by(X, X.shape[1], ids, points, int(measure), power, into.square, into.id)
+
+
+def within_by(
+    X: Array, ids: Ints, points: Floats, measure: Measure, power: float, limit: float, counts: Ints | None = None
+) -> Pairs:
+    """Rows whose key is not above the limit; with `counts` (m,) they are only counted, and added there."""
+    return Pairs(*_native.within_by(X, X.shape[1], ids, points, int(measure), power, limit, counts))
+
+
+def sorted_lists(pairs: Pairs, m: int) -> tuple[Ints, Ints]:
+    """(starts, order): order[starts[j]:starts[j + 1]] says which pairs are point j's, ascending by (key, id)."""
+    starts, order = np.empty(m + 1, np.int64), np.empty(len(pairs.id), np.int64)
+    _native.sorted_lists(pairs.point, pairs.square, pairs.id, starts, order)
+    return starts, order
 
 
 def unit_rows(X: Array, queries: bool) -> Floats:

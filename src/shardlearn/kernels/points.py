@@ -59,6 +59,14 @@ class Neighbors:
         return cls(np.full((m, k), np.inf), np.full((m, k), np.iinfo(np.int64).max))
 
 
+class Pairs(NamedTuple):
+    """Points, and rows that are near them, in any order."""
+
+    point: NDArray[np.int32]
+    square: Floats
+    id: Ints
+
+
 def nearest(X: Array, points: Points, squares: bool = False) -> Nearest:
     label = np.empty(len(X), np.int32)
     square = np.empty(len(X)) if squares else None
@@ -68,6 +76,11 @@ def nearest(X: Array, points: Points, squares: bool = False) -> Nearest:
 def nearest_rows(X: Array, ids: Ints, points: Points, into: Neighbors) -> None:
     """Joins these rows to what was found among others."""
     _native.nearest_rows(X, X.shape[1], ids, *_fields(points), into.square, into.id)
+
+
+def rows_within(X: Array, ids: Ints, points: Points, limit: float, counts: Ints | None = None) -> Pairs:
+    """Rows whose squared distance is not above the limit; with `counts` (k,) they are only counted, and added there."""
+    return Pairs(*_native.rows_within(X, X.shape[1], ids, *_fields(points), limit, counts))
 
 
 def _fields(points: Points) -> Fields:

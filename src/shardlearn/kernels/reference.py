@@ -51,6 +51,18 @@ def softplus(x: Array) -> Wide:
     return np.maximum(wide(x), 0) + np.log1p(np.exp(-np.abs(wide(x))))
 
 
+def sin(x: Array) -> Wide:
+    return np.sin(wide(x))
+
+
+def cos(x: Array) -> Wide:
+    return np.cos(wide(x))
+
+
+def asin(x: Array) -> Wide:
+    return np.arcsin(wide(x))
+
+
 def dot(a: Floats, b: Floats) -> Any:
     return (wide(a) * wide(b)).sum()
 

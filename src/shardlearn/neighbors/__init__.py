@@ -10,12 +10,28 @@ _WHERE = {
     "KNeighborsClassifier": "_classifier",
     "KNeighborsRegressor": "_regressor",
     "NearestNeighbors": "_nearest",
+    "RadiusNeighborsClassifier": "_radius_classifier",
+    "RadiusNeighborsRegressor": "_radius_regressor",
+    "kneighbors_graph": "_graphs",
+    "radius_neighbors_graph": "_graphs",
 }
-__all__ = ["KNeighborsClassifier", "KNeighborsRegressor", "NearestNeighbors"]
+__all__ = [
+    "KNeighborsClassifier",
+    "KNeighborsRegressor",
+    "NearestNeighbors",
+    "RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor",
+    "kneighbors_graph",
+    "radius_neighbors_graph",
+]
 
 if TYPE_CHECKING:
     from ._classifier import KNeighborsClassifier as KNeighborsClassifier
+    from ._graphs import kneighbors_graph as kneighbors_graph
+    from ._graphs import radius_neighbors_graph as radius_neighbors_graph
     from ._nearest import NearestNeighbors as NearestNeighbors
+    from ._radius_classifier import RadiusNeighborsClassifier as RadiusNeighborsClassifier
+    from ._radius_regressor import RadiusNeighborsRegressor as RadiusNeighborsRegressor
     from ._regressor import KNeighborsRegressor as KNeighborsRegressor
 
 

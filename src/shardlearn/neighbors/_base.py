@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +21,10 @@ from shardlearn.data.arrays import MatrixSource, packed
 from shardlearn.data.files import REMOTE, without_secrets
 from shardlearn.faces.identity import READING
 from shardlearn.faces.labels import EncodeLabels
+from shardlearn.kernels import Tree
+from shardlearn.statistics.distances import Metric
+
+from ._trees import Trees
 
 PIECE = 16 * 1024 * 1024  # bytes of held rows that are looked at together
 
@@ -32,10 +36,25 @@ class Held:
     X: Matrix  # (n, p)
     y: Floats | None  # (n,) or (n, t); codes of classes
     ids: Ints | None = None  # (n,) where rows were left out
+    trees: Trees | None = None  # what is kept beside the rows
 
     @property
     def rows(self) -> int:
         return int(self.X.shape[0])
+
+    def row_ids(self) -> Ints:
+        """The number of each row in the data of the fit."""
+        return np.arange(self.rows, dtype=np.int64) if self.ids is None else self.ids
+
+    def tree(self, algorithm: str, metric: Metric, queries: int, memory: int | None) -> Tree | None:
+        """A tree of the rows, where it pays for so many queries."""
+        if self.trees is None or isinstance(self.X, Csr):
+            return None
+        return self.trees.where_it_pays(algorithm, metric, (self.X, self.row_ids()), queries, memory)
+
+    def alone(self) -> Held:
+        """The rows without what is kept beside them."""
+        return replace(self, trees=None)
 
     def blocks(self, piece: int = PIECE) -> Iterator[Block]:
         """The rows, about so many bytes at a time: distances of a piece are made certain at its end."""

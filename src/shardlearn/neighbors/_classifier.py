@@ -15,12 +15,14 @@ from shardlearn.faces.labels import LABELS, encoded, one_column, whole_labels
 from shardlearn.faces.scores import Accuracy, share
 from shardlearn.faces.session import Session, fitting
 
-from ._face import Neighbors, Store
+from ._asking import Nearest
+from ._face import Store
 from ._outcomes import Votes, Weights
 from ._search import answer, scored
+from ._trees import Trees
 
 
-class KNeighborsClassifier(ClassifierMixin, Neighbors):
+class KNeighborsClassifier(ClassifierMixin, Nearest):
     """Predicts the class that most of the nearest rows have; of classes with equal votes the smallest.
 
     Neighbours are found as by :class:`NearestNeighbors`: exactly, the same for any number of workers and any files.
@@ -34,7 +36,7 @@ class KNeighborsClassifier(ClassifierMixin, Neighbors):
         "distance": a vote weighs 1 / distance; where neighbours lie at the row itself, they alone vote. A callable is
         given the distances (n, n_neighbors), and returns weights. None is "uniform".
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        As in :class:`NearestNeighbors`: it changes nothing.
+        As in :class:`NearestNeighbors`: it changes no bit of the answer.
     leaf_size : int, default=30
         Changes nothing.
     p : float, default=2
@@ -80,7 +82,7 @@ class KNeighborsClassifier(ClassifierMixin, Neighbors):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Neighbors._parameter_constraints,
+        **Nearest._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "weights": [StrOptions({"uniform", "distance"}), callable, None],
     }
@@ -134,7 +136,7 @@ class KNeighborsClassifier(ClassifierMixin, Neighbors):
             (found,) = fit.first
             fit.publish(classes_=whole_labels(found))
             named = self._keep(fit, X, y)
-        self._named = named
+        self._named, self._trees = named, Trees()
         return self
 
     def _targets(self, labels: Array, fit: Session) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from shardlearn.core.errors import InputError, ParameterError, StorageError
+from shardlearn.core.errors import InputError, StorageError
 from shardlearn.core.matrix import Array, Csr, Ints, Matrix
 from shardlearn.faces.estimator import Face
 from shardlearn.faces.parameters import check_parameters, refuse
@@ -19,9 +19,12 @@ from shardlearn.faces.session import Session
 from shardlearn.faces.wary import search as search_bad_values
 from shardlearn.statistics.distances import METRICS, Metric
 
+from ._around import Around
 from ._base import Base, Held, Named, digest, held, named
-from ._outcomes import Listed, Outcome
-from ._search import Search, answer
+from ._gathered import Gathering
+from ._outcomes import Outcome
+from ._search import Search
+from ._trees import Trees
 
 ALIASES = {"l2": "euclidean", "l1": "manhattan", "cityblock": "manhattan"}
 INVERSE = "distances of inner products are negative: their inverses are no weights"
@@ -48,6 +51,7 @@ class Neighbors(Face):
     base_: str
     classes_: Array
     _named: Named | None
+    _trees: Trees
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "algorithm": [StrOptions({"auto", "ball_tree", "kd_tree", "brute"})],
@@ -102,6 +106,13 @@ class Neighbors(Face):
             search_bad_values(fit.engine, fit.laid, fit.watched.emit)  # X too: y and weights alone were looked at
         else:
             assert fit.found is not None
+        if self._metric().name == "haversine" and fit.laid.n_features != 2:
+            raise InputError(
+                "Haversine distance only valid in 2 dimensions.",
+                code="SL2325",
+                found=f"{fit.laid.n_features:,} features",
+                needed="latitude and longitude, in radians",
+            )
         fit.publish(effective_metric_=self._metric().name)
         if fit.laid.in_memory or self.get_params(deep=False)["store"] == "rows":
             rows, labels, ids = held(fit.laid)
@@ -126,7 +137,7 @@ class Neighbors(Face):
         y = getattr(self, "targets_", None)
         if hasattr(self, "rows_"):
             ids = getattr(self, "row_ids_", None)
-            return Held(self.rows_, None if y is None else np.asarray(y, np.float64), ids)
+            return Held(self.rows_, None if y is None else np.asarray(y, np.float64), ids, self._trees)
         kept: Named | None = getattr(self, "_named", None)
         return kept if kept is not None else Named.from_text(self.base_, y)
 
@@ -156,7 +167,7 @@ class Neighbors(Face):
 
     def _restore(self, fitted: Mapping[str, Any], /) -> None:
         super()._restore(fitted)
-        self._named = None
+        self._named, self._trees = None, Trees()
 
     def _held(self, what: str) -> Held:
         """The rows, where they are in memory."""
@@ -216,86 +227,15 @@ class Neighbors(Face):
 
     def _search(self, outcome: Outcome, k: int, alone: bool) -> Search:
         classes = getattr(self, "classes_", None) if outcome.targets is not None else None
-        return Search(self._base(), k, self._metric(), outcome, alone, classes)
+        return Search(self._base(), k, self._metric(), outcome, alone, classes, self._algorithm())
 
-    def _count(self, n_neighbors: Any, alone: bool) -> int:
-        """The number of neighbours, checked in scikit-learn's words."""
-        k = self.get_params(deep=False).get("n_neighbors") if n_neighbors is None else n_neighbors
-        if not isinstance(k, int | np.integer):
-            raise ParameterError(f"n_neighbors does not take {type(k)} value, enter integer value", code="SL1001")
-        if k <= 0:
-            raise ParameterError(f"Expected n_neighbors > 0. Got {k}", code="SL1001")
-        if k > self.n_samples_fit_ - alone:
-            sign = "<" if alone else "<="
-            raise ParameterError(
-                f"Expected n_neighbors {sign} n_samples_fit, but n_neighbors = {k}, "
-                f"n_samples_fit = {self.n_samples_fit_}",
-                code="SL1001",
-            )
-        return int(k)
+    def _around(self, outcome: Gathering, radius: Any, alone: bool) -> Around:
+        classes = getattr(self, "classes_", None) if outcome.targets is not None else None
+        far = float(self.get_params(deep=False)["radius"] if radius is None else radius)
+        return Around(self._base(), far, self._metric(), outcome, alone, classes, self._algorithm())
 
-    def kneighbors(self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
-        """Find the nearest rows of each row.
-
-        Parameters
-        ----------
-        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes, default=None
-            Queries of shape (n_queries, n_features). None: the rows of the fit, none of which is its own neighbour.
-        n_neighbors : int, default=None
-            How many; None is the parameter of the estimator.
-        return_distance : bool, default=True
-            Whether distances are wanted too.
-
-        Returns
-        -------
-        (distances, ids), ids, or Predictions
-            Each of shape (n_queries, n_neighbors), the nearest first, of equally near rows the one with the lowest id
-            first; ids are positions in the data of the fit. For a path, glob, dataset, reader or Source a
-            :class:`~shardlearn.faces.predictions.Predictions`, which streams.
-        """
-        asked = self._asked(X)
-        k = self._count(n_neighbors, asked.alone)
-        outcome = Listed(return_distance)
-        return answer(self, "kneighbors", lambda: self._search(outcome, k, asked.alone), asked.X)
-
-    def kneighbors_graph(self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity") -> Any:
-        """The neighbours of each row as a sparse matrix.
-
-        Parameters
-        ----------
-        X : array, sparse matrix, frame, path or Source, default=None
-            Queries; None: the rows of the fit, none of which is its own neighbour.
-        n_neighbors : int, default=None
-            How many; None is the parameter of the estimator.
-        mode : {"connectivity", "distance"}, default="connectivity"
-            Entries are ones, or distances.
-
-        Returns
-        -------
-        csr_matrix of shape (n_queries, n_samples_fit)
-            In memory, also for queries on disk.
-        """
-        check_mode(mode)
-        found = self.kneighbors(X, n_neighbors, return_distance=True)
-        distance, ids = found if isinstance(found, tuple) else found.to_numpy()
-        return graph(distance.ravel(), ids.ravel(), np.full(len(ids), ids.shape[1]), self.n_samples_fit_, mode)
-
-
-def check_mode(mode: str) -> None:
-    """What the entries of a graph are."""
-    if mode not in ("connectivity", "distance"):
-        raise ParameterError(
-            f'Unsupported mode, must be one of "connectivity", or "distance" but got "{mode}" instead', code="SL1001"
-        )
-
-
-def graph(distance: Array, ids: Ints, counts: Ints, rows: int, mode: str) -> Any:
-    """Neighbours, so many of each query, as a sparse matrix; rows that were left out of the fit widen it."""
-    from scipy.sparse import csr_matrix
-
-    values = distance if mode == "distance" else np.ones(len(ids))
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    return csr_matrix((values, ids, indptr), shape=(len(counts), max(rows, int(ids.max(initial=-1)) + 1)))
+    def _algorithm(self) -> str:
+        return str(self.get_params(deep=False)["algorithm"])
 
 
 def _opened(base: Named) -> Any:

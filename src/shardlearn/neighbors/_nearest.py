@@ -5,19 +5,17 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from sklearn import neighbors
 from sklearn.utils._param_validation import Interval
 
-from shardlearn.core.matrix import Array, Floats, Ints
 from shardlearn.faces.session import fitting
 
-from ._face import Neighbors, Store, check_mode, graph
+from ._asking import Nearest, Within
+from ._face import Store
+from ._trees import Trees
 
-FEW, MORE = 64, 4  # neighbours that are asked for at first, and how many times more then
 
-
-class NearestNeighbors(Neighbors):
+class NearestNeighbors(Nearest, Within):
     """Finds the nearest rows of each row, exactly.
 
     The distance of two rows is a fixed sequence of operations in float64 on their values, and of equally near rows
@@ -35,12 +33,15 @@ class NearestNeighbors(Neighbors):
     radius : float, default=1.0
         How far `radius_neighbors` looks by default.
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        Says in scikit-learn how to search. Every search here is exact and looks at all rows, so it changes nothing.
+        How rows in memory are searched; the answer is the same, bit for bit. "kd_tree": through a tree, where the
+        metric allows one (Minkowski's with whole powers). "brute": all rows are looked at. "auto" and "ball_tree":
+        through a tree where it helps, which is found out when some hundred queries have been asked.
     leaf_size : int, default=30
         Of scikit-learn's trees; changes nothing.
     metric : str, default="minkowski"
         "minkowski", "euclidean" ("l2"), "sqeuclidean", "manhattan" ("l1", "cityblock"), "chebyshev", "cosine",
-        "hamming", or "inner_product", whose distance is ``-x . y``.
+        "hamming", "haversine" (of latitudes and longitudes in radians), or "inner_product", whose distance is
+        ``-x . y``.
     p : float, default=2
         Power of "minkowski", 1 or more: 1 is "manhattan", 2 "euclidean", infinity "chebyshev".
     metric_params : None
@@ -83,7 +84,7 @@ class NearestNeighbors(Neighbors):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Neighbors._parameter_constraints,
+        **Nearest._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "radius": [Interval(Real, 0, None, closed="both"), None],
     }
@@ -135,85 +136,8 @@ class NearestNeighbors(Neighbors):
         self._check()
         with fitting(self, X, None, None, supervised=False) as fit:
             named = self._keep(fit, X, None)
-        self._named = named
+        self._named, self._trees = named, Trees()
         return self
-
-    def radius_neighbors(
-        self, X: Any = None, radius: float | None = None, return_distance: bool = True, sort_results: bool = False
-    ) -> Any:
-        """Find all rows that are no farther than a radius from each row.
-
-        More and more neighbours of all queries are asked for until the farthest lies outside: cheap where a query has
-        some hundred neighbours, dear where one has most of the rows.
-
-        Parameters
-        ----------
-        X : array, sparse matrix, frame, path or Source, default=None
-            Queries of shape (n_queries, n_features). None: the rows of the fit, none of which is its own neighbour.
-        radius : float, default=None
-            How far; None is the parameter of the estimator.
-        return_distance : bool, default=True
-            Whether distances are wanted too.
-        sort_results : bool, default=False
-            Changes nothing: the nearest come first anyway.
-
-        Returns
-        -------
-        (distances, ids) or ids
-            Each an array of n_queries arrays, in memory. A row at exactly the radius is inside.
-        """
-        distance, ids, inside = self._within(X, radius)
-        near = objects([row[:n] for row, n in zip(ids, inside.tolist(), strict=True)])
-        if not return_distance:
-            return near
-        return objects([row[:n] for row, n in zip(distance, inside.tolist(), strict=True)]), near
-
-    def radius_neighbors_graph(
-        self, X: Any = None, radius: float | None = None, mode: str = "connectivity", sort_results: bool = False
-    ) -> Any:
-        """The rows within a radius of each row as a sparse matrix.
-
-        Parameters
-        ----------
-        X : array, sparse matrix, frame, path or Source, default=None
-            Queries; None: the rows of the fit, none of which is its own neighbour.
-        radius : float, default=None
-            How far; None is the parameter of the estimator.
-        mode : {"connectivity", "distance"}, default="connectivity"
-            Entries are ones, or distances.
-        sort_results : bool, default=False
-            Changes nothing: the nearest come first anyway.
-
-        Returns
-        -------
-        csr_matrix of shape (n_queries, n_samples_fit)
-            In memory.
-        """
-        check_mode(mode)
-        distance, ids, inside = self._within(X, radius)
-        chosen = np.arange(ids.shape[1]) < inside[:, None]
-        return graph(distance[chosen], ids[chosen], inside, self.n_samples_fit_, mode)
-
-    def _within(self, X: Any, radius: float | None) -> tuple[Floats, Ints, Ints]:
-        """Distances and ids (m, k) of so many neighbours that some lie outside, and how many lie inside."""
-        far = self.radius if radius is None else radius
-        most = self.n_samples_fit_ - self._asked(X).alone
-        k = min(FEW, most)
-        while True:
-            found = self.kneighbors(X, k)
-            distance, ids = found if isinstance(found, tuple) else found.to_numpy()
-            inside = np.count_nonzero(distance <= far, axis=1)
-            if k == most or int(inside.max()) < k:
-                return distance, ids, inside
-            k = min(MORE * k, most)
 
     def _peer(self) -> Any:
         return neighbors.NearestNeighbors(**self._own())
-
-
-def objects(rows: list[Any]) -> Array:
-    """Arrays of different lengths as one array of objects."""
-    out = np.empty(len(rows), object)
-    for i, row in enumerate(rows):
-        out[i] = row
-    return out

@@ -15,12 +15,14 @@ from shardlearn.faces.bases import MultiOutputMixin, RegressorMixin
 from shardlearn.faces.scores import Explained, r2
 from shardlearn.faces.session import Session, fitting
 
-from ._face import Neighbors, Store
+from ._asking import Nearest
+from ._face import Store
 from ._outcomes import Means, Weights
 from ._search import answer, scored
+from ._trees import Trees
 
 
-class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Neighbors):
+class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Nearest):
     """Predicts the mean of the targets of the nearest rows.
 
     Neighbours are found as by :class:`NearestNeighbors`: exactly, the same for any number of workers and any files.
@@ -34,7 +36,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Neighbors):
         "distance": a target weighs 1 / distance; where neighbours lie at the row itself, they alone count. A callable
         is given the distances (n, n_neighbors), and returns weights. None is "uniform".
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        As in :class:`NearestNeighbors`: it changes nothing.
+        As in :class:`NearestNeighbors`: it changes no bit of the answer.
     leaf_size : int, default=30
         Changes nothing.
     p : float, default=2
@@ -77,7 +79,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Neighbors):
     n_targets_: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Neighbors._parameter_constraints,
+        **Nearest._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "weights": [StrOptions({"uniform", "distance"}), callable, None],
     }
@@ -133,7 +135,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Neighbors):
                 raise refusals.not_numeric("y", "strings")
             fit.publish(n_targets_=0 if not fit.laid.y_shape else fit.laid.y_shape[0])
             named = self._keep(fit, X, y)
-        self._named = named
+        self._named, self._trees = named, Trees()
         return self
 
     def _targets(self, labels: Array, fit: Session) -> Array:

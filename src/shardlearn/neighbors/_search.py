@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,9 +26,10 @@ from shardlearn.faces.bases import BaseEstimator
 from shardlearn.faces.clean import Clean, counted, look
 from shardlearn.faces.labels import EncodeLabels
 from shardlearn.faces.predictions import Method, Predictions, gather
+from shardlearn.kernels import Tree as Planted
 from shardlearn.observe import counting
 from shardlearn.statistics.distances import Metric
-from shardlearn.statistics.neighbors import Found, NearestRows
+from shardlearn.statistics.neighbors import Found, NearestRows, take_targets
 
 from ._base import PIECE, Base, Held, Named
 from ._outcomes import Near, Outcome
@@ -38,6 +39,32 @@ PIECES_A_WORKER = 2
 SHARE = 4  # a batch takes this part of the memory limit
 
 A = TypeVar("A")
+Fold: TypeAlias = Callable[[Query[Any]], Any]
+
+
+class Searching(Method, Protocol):
+    """A question about the neighbours of each row, and what is made of the answer."""
+
+    @property
+    def base(self) -> Base: ...
+    @property
+    def metric(self) -> Metric: ...
+    @property
+    def classes(self) -> Array | None:
+        """Of the base's target, where it stands there as labels."""
+        ...
+
+    def within_memory(self, engine: Any, queries: int, /) -> Self:
+        """Made ready for so many queries and an engine's limit."""
+        ...
+
+    def asked(self, queries: Matrix, /) -> Statistic[Any]:
+        """What is asked of rows that stream."""
+        ...
+
+    def one_batch(self, blocks: Sequence[Block], most: int, fold: Fold, /) -> Iterator[Block]:
+        """The outcomes of neighbouring blocks, whose rows are asked about together, at most so many at a time."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,16 +77,43 @@ class Search:
     outcome: Outcome
     alone: bool = False  # the rows are the base's own: none is its own neighbour
     classes: Array | None = None  # of the base's target, where it stands there as labels
+    algorithm: str = "auto"
     piece: int = PIECE  # bytes of held rows that are looked at together
+    tree: Planted | None = None  # of the held rows
 
     def __call__(self, block: Block, /) -> Block:
         """Past rows that are held."""
         assert isinstance(self.base, Held)
         asked = self.asked(block.X)
         found = asked.nothing()
+        if self.tree is not None:
+            self.metric.search_tree(self.tree, asked.packed, found.lists)
+            if found.target is not None and self.base.y is not None:
+                take_targets(found.target, found.id, self.base.row_ids(), self.base.y)
+            return self.made(block, found)
         for rows in self.base.blocks(self.piece):
             found = asked.add(found, rows)
         return self.made(block, found)
+
+    def within_memory(self, engine: Any, queries: int) -> Search:
+        """In pieces that fit, or with a tree where one pays."""
+        if not isinstance(self.base, Held):
+            return self
+        tree = self.base.tree(self.algorithm, self.metric, queries, engine.memory)
+        return replace(self, base=self.base.alone(), piece=piece_within(engine), tree=tree)
+
+    def one_batch(self, blocks: Sequence[Block], most: int, fold: Fold) -> Iterator[Block]:
+        X = concat_rows([block.X for block in blocks])
+        parts: list[Found] = []
+        for at in range(0, X.shape[0], most):
+            asked = self.asked(slice_rows(X, at, min(at + most, X.shape[0])))
+            parts.append(fold(Query(asked, beside=beside(self, min(most, X.shape[0]), X.shape[1]))))
+        found, at = joined(parts), 0
+        for block in blocks:
+            rows = slice(at, at + block.n)
+            target = None if found.target is None else found.target[rows]
+            yield self.made(block, Found(found.key[rows], found.id[rows], target))
+            at += block.n
 
     def asked(self, queries: Matrix) -> NearestRows:
         return NearestRows(queries, self.k + self.alone, self.metric, self.outcome.targets)
@@ -85,7 +139,7 @@ class Search:
         return self.outcome.columns(block)
 
 
-def answer(estimator: BaseEstimator, title: str, of: Callable[[], Search], X: Any) -> Any:
+def answer(estimator: BaseEstimator, title: str, of: Callable[[], Searching], X: Any) -> Any:
     """What is made of the neighbours of each row of X: an array, or `Predictions` where X is not in memory."""
     new = NewData.of(estimator, X)
     laid, search = new.lay_out(), of()
@@ -111,7 +165,7 @@ def answer(estimator: BaseEstimator, title: str, of: Callable[[], Search], X: An
 
 
 def scored(
-    estimator: BaseEstimator, data: tuple[Any, Any, Any], search: Search, measure: Callable[[Method], Statistic[A]]
+    estimator: BaseEstimator, data: tuple[Any, Any, Any], search: Searching, measure: Callable[[Method], Statistic[A]]
 ) -> A:
     """A score of the outcomes of X against y, with weights, in the fixed tree over the blocks of X."""
     new = NewData.of(estimator, data[0])
@@ -135,7 +189,7 @@ def scored(
 class Answered:
     """A method whose answers the blocks hold already."""
 
-    search: Search
+    search: Searching
 
     def __call__(self, block: Block, /) -> Block:
         return block
@@ -147,13 +201,12 @@ class Answered:
         return self.search.columns(block)
 
 
-def searched(search: Search, queries: Laid, engine: Any, nested: bool = False) -> Iterator[Block]:
+def searched(search: Searching, queries: Laid, engine: Any, nested: bool = False) -> Iterator[Block]:
     """The outcomes in the order of the rows; `nested`: in blocks of the queries' grid, or pieces of such."""
+    search = search.within_memory(engine, queries.rows)
     if isinstance(search.base, Named):
         yield from in_batches(search, search.base, queries, engine)
         return
-    if engine.memory is not None:
-        search = replace(search, piece=min(PIECE, max(engine.memory // (4 * SHARE * engine.workers), 1)))
     if queries.in_memory:
         queries = finer(queries, engine.workers, nested)
     if len(queries.grid.blocks) == 1:  # no engine is faster than any
@@ -165,6 +218,13 @@ def searched(search: Search, queries: Laid, engine: Any, nested: bool = False) -
         yield from engine.stream(data, Clean(search), emit=ignore)
     finally:
         engine.close(data)
+
+
+def piece_within(engine: Any) -> int:
+    """Bytes of held rows that are looked at together."""
+    if engine.memory is None:
+        return PIECE
+    return int(min(PIECE, max(engine.memory // (4 * SHARE * engine.workers), 1)))
 
 
 def finer(laid: Laid, workers: int, nested: bool) -> Laid:
@@ -193,7 +253,7 @@ def whole(pieces: Iterator[Block], rows: int) -> Iterator[Block]:
         yield waiting
 
 
-def in_batches(search: Search, base: Named, queries: Laid, engine: Any) -> Iterator[Block]:
+def in_batches(search: Searching, base: Named, queries: Laid, engine: Any) -> Iterator[Block]:
     """The base is read once for each batch of queries."""
     with base.opened() as laid:
         data = engine.open(laid.blocks)
@@ -202,28 +262,11 @@ def in_batches(search: Search, base: Named, queries: Laid, engine: Any) -> Itera
                 data = engine.refine(data, EncodeLabels(search.classes))
             most = batch(search, queries, data, engine)
             for blocks in batches(queries, most):
-                yield from one_batch(
-                    search, blocks, most, lambda query: engine.fold({"train": data}, query, emit=ignore)
+                yield from search.one_batch(
+                    blocks, most, lambda query: engine.fold({"train": data}, query, emit=ignore)
                 )
         finally:
             engine.close(data)
-
-
-def one_batch(
-    search: Search, blocks: Sequence[Block], most: int, fold: Callable[[Query[Found]], Found]
-) -> Iterator[Block]:
-    """The outcomes of neighbouring blocks, whose rows are asked about together, at most so many at a time."""
-    X = concat_rows([block.X for block in blocks])
-    parts: list[Found] = []
-    for at in range(0, X.shape[0], most):
-        asked = search.asked(slice_rows(X, at, min(at + most, X.shape[0])))
-        parts.append(fold(Query(asked, beside=beside(search, min(most, X.shape[0]), X.shape[1]))))
-    found, at = joined(parts), 0
-    for block in blocks:
-        rows = slice(at, at + block.n)
-        target = None if found.target is None else found.target[rows]
-        yield search.made(block, Found(found.key[rows], found.id[rows], target))
-        at += block.n
 
 
 def joined(parts: Sequence[Found]) -> Found:
@@ -237,7 +280,7 @@ def joined(parts: Sequence[Found]) -> Found:
     )
 
 
-def batch(search: Search, queries: Laid, data: Sharded, engine: Any) -> int:
+def batch(search: Searching, queries: Laid, data: Sharded, engine: Any) -> int:
     """Queries that are asked about in one pass: as many as a part of the memory limit holds, beside the reader."""
     most, p = max(queries.rows, 1), queries.n_features
     limit: int | None = engine.memory
@@ -255,7 +298,7 @@ def batch(search: Search, queries: Laid, data: Sharded, engine: Any) -> int:
             most //= 2
 
 
-def beside(search: Search, queries: int, p: int) -> int:
+def beside(search: Searching, queries: int, p: int) -> int:
     """Bytes of so many queries, as they are and as they are packed."""
     return 16 * queries * p + search.metric.packed_bytes(queries, p)
 

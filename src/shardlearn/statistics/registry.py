@@ -38,6 +38,7 @@ from .seeding import Drawn, Extent, Masses, Potentials
 from .silhouette import DistanceSums
 from .survey import Survey
 from .whole_rows import WholeRows
+from .within import CountWithin, RowsWithin
 
 WIDTHS = (1, 3, 17)
 
@@ -183,8 +184,27 @@ def _nearest_rows(seed: int, n: int) -> Case:
     X = np.rint(numbers(seed, 24, (9, width(seed))))
     if not is_sparse(seed):
         rows = replace(rows, X=np.rint(to_dense(rows.X)))
-    metric = Metric(METRICS[seed % 7 % len(METRICS)], 3.0)
+    metric = Metric([name for name in METRICS if name != "haversine"][seed % 9 % 8], 3.0)
     return Case(NearestRows(X, 1 + seed % 11, metric, () if seed % 3 else None), rows)
+
+
+def _reach(metric: Metric, seed: int) -> float:
+    return metric.reach(0.6 if metric.name in ("cosine", "hamming") else 20.0, width(seed))
+
+
+def _rows_within(seed: int, n: int) -> Case:
+    near = _nearest_rows(seed, n)
+    asked = near.statistic
+    assert isinstance(asked, NearestRows)
+    limit = _reach(asked.metric, seed)
+    return Case(RowsWithin(asked.queries, limit, asked.metric, 9 * 400, asked.targets), near.block)
+
+
+def _count_within(seed: int, n: int) -> Case:
+    near = _nearest_rows(seed, n)
+    asked = near.statistic
+    assert isinstance(asked, NearestRows)
+    return Case(CountWithin(asked.queries, _reach(asked.metric, seed), asked.metric), near.block)
 
 
 def _labels(seed: int, n: int) -> Case:
@@ -320,6 +340,8 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "moments": Row(_moments),
         "products": Row(_products),
         "nearest rows": Row(_nearest_rows, weighted=False),
+        "rows within": Row(_rows_within, weighted=False),
+        "count within": Row(_count_within, weighted=False),
         "rows": Row(_sample_rows, weighted=False),
         "curvature, multinomial": Row(_curvature),
         "curvature, logistic": Row(_curvature_alone),

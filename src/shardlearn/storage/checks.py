@@ -185,5 +185,7 @@ CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
     "LogisticRegression": _classifier,
     "MiniBatchKMeans": _clusters_of_batches,
     "NearestNeighbors": _neighbors,
+    "RadiusNeighborsClassifier": _neighbors_of_classes,
+    "RadiusNeighborsRegressor": _neighbors_of_numbers,
     "Ridge": _linear,
 }

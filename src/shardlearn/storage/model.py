@@ -37,6 +37,8 @@ ESTIMATORS = {
     "LogisticRegression": "shardlearn.linear_model:LogisticRegression",
     "MiniBatchKMeans": "shardlearn.cluster:MiniBatchKMeans",
     "NearestNeighbors": "shardlearn.neighbors:NearestNeighbors",
+    "RadiusNeighborsClassifier": "shardlearn.neighbors:RadiusNeighborsClassifier",
+    "RadiusNeighborsRegressor": "shardlearn.neighbors:RadiusNeighborsRegressor",
     "Ridge": "shardlearn.linear_model:Ridge",
 }
 

@@ -1,0 +1,232 @@
+"""Classes by the votes of all rows within a radius."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn import neighbors
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from shardlearn.core.matrix import Array
+from shardlearn.faces.bases import ClassifierMixin
+from shardlearn.faces.labels import LABELS, encoded, one_column, whole_labels
+from shardlearn.faces.parameters import refuse
+from shardlearn.faces.scores import Accuracy, share
+from shardlearn.faces.session import Session, fitting
+
+from ._asking import Within
+from ._face import Store
+from ._gathered import BallVotes
+from ._outcomes import Weights
+from ._search import answer, scored
+from ._trees import Trees
+
+
+class RadiusNeighborsClassifier(ClassifierMixin, Within):
+    """Predicts the class that most rows within a radius have; of classes with equal votes the smallest.
+
+    Neighbours are found as by :meth:`NearestNeighbors.radius_neighbors`: exactly, the same for any number of workers
+    and any files. Votes are summed in the order of the neighbours.
+
+    Parameters
+    ----------
+    radius : float, default=1.0
+        Rows that are no farther vote.
+    weights : {"uniform", "distance"}, callable or None, default="uniform"
+        "distance": a vote weighs 1 / distance; where neighbours lie at the row itself, they alone vote. A callable is
+        given an array of n arrays of distances, and returns weights of the same shapes. None is "uniform".
+    algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
+        As in :class:`NearestNeighbors`: it changes no bit of the answer.
+    leaf_size : int, default=30
+        Changes nothing.
+    p : float, default=2
+        Power of "minkowski".
+    metric : str, default="minkowski"
+        As in :class:`NearestNeighbors`.
+    outlier_label : label, "most_frequent" or None, default=None
+        What is predicted for rows that have no neighbours: a label, which need be none of the classes, or the one that
+        most rows of the fit have. None: such rows are refused.
+    metric_params : None
+        Only None.
+    n_jobs : int, default=None
+        Accepted for scikit-learn's sake: threads come from ``shardlearn.engine("threads", workers=...)``.
+    store : {"auto", "rows"}, default="auto"
+        "auto": rows in memory are kept, rows on disk are referred to. "rows": they are kept in any case.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, ascending: int64, bool, float64 or str.
+    outlier_label_ : label
+        What is predicted for rows that have no neighbours, where that is said.
+    effective_metric_ : str
+        The metric.
+    n_samples_fit_ : int
+        Number of rows.
+    rows_ : array or sparse rows of shape (n_samples_fit_, n_features_in_)
+        The rows, where they are kept; ``targets_`` are the codes of their classes.
+    base_ : str
+        What the model refers to, where they are not: JSON.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has names.
+    report_ : Report
+        What the fit read and how long each part took.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shardlearn.neighbors import RadiusNeighborsClassifier
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> model = RadiusNeighborsClassifier(radius=1.5, outlier_label="c").fit(X, np.array(["a", "a", "b", "b"]))
+    >>> print(model.predict(np.array([[0.6], [9.0]])))
+    ['a' 'c']
+    >>> model.predict_proba(np.array([[0.6]])).round(3)
+    array([[0.667, 0.333]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Within._parameter_constraints,
+        "radius": [Interval(Real, 0, None, closed="both"), None],
+        "weights": [StrOptions({"uniform", "distance"}), callable, None],
+        "outlier_label": [object],
+    }
+
+    def __init__(
+        self,
+        radius: float = 1.0,
+        *,
+        weights: Weights = "uniform",
+        algorithm: str = "auto",
+        leaf_size: int = 30,
+        p: float = 2,
+        metric: str = "minkowski",
+        outlier_label: Any = None,
+        metric_params: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        store: Store = "auto",
+    ) -> None:
+        self.radius = radius
+        self.weights = weights
+        self.algorithm = algorithm
+        self.leaf_size = leaf_size
+        self.p = p
+        self.metric = metric
+        self.outlier_label = outlier_label
+        self.metric_params = metric_params
+        self.n_jobs = n_jobs
+        self.store = store
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Take the rows that vote.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes
+            Rows of shape (n_samples, n_features); data on disk may be larger than memory.
+        y : array of shape (n_samples,), or str
+            Labels: integers, booleans, strings or whole floats; or the name of their column, which is then no feature.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            A parameter's value is out of range, or not supported here.
+        InputError
+            The data can't be used as it is; the error says where and why.
+        """
+        self._check()
+        with fitting(self, X, one_column(y), None, also=(LABELS,)) as fit:
+            (found,) = fit.first
+            classes = whole_labels(found)
+            fit.publish(classes_=classes, outlier_label_=self._outlier(classes, found.counts))
+            named = self._keep(fit, X, y)
+        self._named, self._trees = named, Trees()
+        return self
+
+    def _targets(self, labels: Array, fit: Session) -> Array:
+        return encoded(labels, fit.attributes["classes_"]).astype(np.int64)
+
+    def _labels(self) -> Array:
+        out: Array = self.classes_[self.targets_]
+        return out
+
+    def _peer(self) -> Any:
+        return neighbors.RadiusNeighborsClassifier(**self._own())
+
+    def predict(self, X: Any) -> Any:
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes, or None
+            Rows of shape (n_samples, n_features). None: the rows of the fit, none of which votes for itself.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or Predictions
+            Labels, of the dtype of ``classes_``. For a path, glob, dataset, reader or Source a
+            :class:`~shardlearn.faces.predictions.Predictions`, which streams.
+        """
+        return self._answer("predict", X, shares=False)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Predict each class's share of the votes.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes, or None
+            Rows of shape (n_samples, n_features).
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or Predictions
+            Columns in the order of ``classes_``. As a table: ``prediction`` and ``probability_<class>``.
+        """
+        return self._answer("predict_proba", X, shares=True)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy: the weighted share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes, or None
+            Rows of shape (n_samples, n_features).
+        y : array of shape (n_samples,), or str
+            True labels, or the name of their column.
+        sample_weight : array of shape (n_samples,) or str, default=None
+            Weights, or the name of their column.
+
+        Returns
+        -------
+        float
+            The same bits for any number of workers.
+        """
+        asked = self._asked(X)
+        search = self._around(self._votes(shares=False), None, asked.alone)
+        return share(scored(self, (asked.X, y, sample_weight), search, Accuracy))
+
+    def _answer(self, title: str, X: Any, shares: bool) -> Any:
+        asked = self._asked(X)
+        return answer(self, title, lambda: self._around(self._votes(shares), None, asked.alone), asked.X)
+
+    def _votes(self, shares: bool) -> BallVotes:
+        return BallVotes(self.classes_, self.weights, shares, getattr(self, "outlier_label_", None))
+
+    def _outlier(self, classes: Array, counts: Array) -> Any:
+        """The label of rows that have no neighbours."""
+        label = self.outlier_label
+        if isinstance(label, str) and label == "most_frequent":
+            label = classes[np.argmax(counts)]
+        if label is None:
+            return None
+        kinds = {"U": "U", "b": "b"}.get(classes.dtype.kind, "iuf")
+        if np.ndim(label) != 0 or np.asarray(label).dtype.kind not in kinds:
+            raise refuse(self, "outlier_label", why=f"classes are {classes.dtype}", fix="a label of their kind")
+        return np.asarray(label).item()
