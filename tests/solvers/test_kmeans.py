@@ -262,10 +262,38 @@ def test_bounds_change_no_label_in_any_iteration(kind: str, dtype: Any) -> None:
         assert states(Shaken(filtered, share)) == wanted
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_directions_change_no_label_in_any_iteration(kind: str, dtype: Any) -> None:
+    """As bounds don't; also where the coordinates of rows are lost."""
+    draw = np.random.default_rng(3)
+    wide = 0.05 * draw.normal(size=(3000, 80)) + kind_of(kind)[:, :7] @ draw.normal(size=(7, 80))
+    X = (np.rint(wide) if kind == "grid" else wide).astype(dtype)
+    problem = clusters(X, 64, start=X[:64].astype(float))
+
+    def states(solver: Any) -> list[bytes]:
+        found = [s.lloyd for s in solved(solver, problem, X, after=True) if s.lloyd]
+        return [found[-1].labels.tobytes(), *(s.centers.tobytes() + s.sums.tobytes() for s in found)]
+
+    wanted = states(KMeans(Lloyd(0.0, 12, labels=True, directions=False)))
+    assert len(wanted) > 6
+    led = KMeans(Lloyd(0.0, 12, labels=True))
+    assert states(led) == wanted
+    if kind != "outlier":
+        assert solved(led, problem, X).lloyd.leading is not None
+    for share in (0.3, 1.0):
+        assert states(Shaken(led, share)) == wanted
+
+
 def test_most_rows_are_not_compared_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
     X, seen = kind_of("blobs"), []
     compared = kernels.nearest_bounds
-    monkeypatch.setattr(kernels, "nearest_bounds", lambda X, points: (seen.append(len(X)), compared(X, points))[1])
+
+    def spied(X: Any, points: Any, into: Any = None, some: Any = None) -> Any:
+        seen.append(len(X) if some is None else len(some))
+        return compared(X, points, into, some)
+
+    monkeypatch.setattr(kernels, "nearest_bounds", spied)
     state = solved(KMeans(Lloyd(0.0)), clusters(X, 50, start=X[:50]), X).lloyd
     assert sum(seen) < 0.45 * len(X) * state.iterations
     assert seen[-1] < 32  # of the 184 rows of the last block

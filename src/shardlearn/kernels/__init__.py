@@ -53,7 +53,8 @@ from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
-from shardlearn.kernels.points import Nearest, Neighbors, Points, nearest, nearest_rows
+from shardlearn.kernels.leading import Directions, Led, nearest_led
+from shardlearn.kernels.points import Nearest, Neighbors, Points, label_squares, nearest, nearest_rows
 from shardlearn.kernels.rows import (
     LOGISTIC,
     MULTINOMIAL,
@@ -81,8 +82,10 @@ __all__ = [
     "BadValues",
     "Bounded",
     "Centers",
+    "Directions",
     "GlmSums",
     "GramSums",
+    "Led",
     "Measure",
     "Moments",
     "Moved",
@@ -113,6 +116,7 @@ __all__ = [
     "glm_values",
     "gram",
     "join_nearest",
+    "label_squares",
     "log",
     "log1p",
     "loosened",
@@ -123,6 +127,7 @@ __all__ = [
     "nearest_bounds",
     "nearest_by",
     "nearest_center",
+    "nearest_led",
     "nearest_rows",
     "philox",
     "pivoted_cholesky",
