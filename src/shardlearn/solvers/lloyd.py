@@ -111,7 +111,7 @@ class Lloyd:
         assert before is None or isinstance(before, kernels.Points)
         start = state.centers if state.before is None else state.before
         moved, points = moved_by(start, state.centers), led(state.centers, state.leading, now)
-        return Carry(LABELS, state.iterations, AssignBounded(points, before), ReassignDoubtful(points, moved))
+        return Carry(LABELS, state.iterations, AssignBounded(now, before, moved), ReassignDoubtful(points, moved))
 
     def tell(self, problem: Clusters, state: LloydState, answer: Any) -> LloydState:
         match answer:

@@ -64,17 +64,18 @@ MANY = 0.7  # share of a block's rows from which on all of them are compared at 
 
 @dataclass(frozen=True, slots=True)
 class AssignBounded:
-    """As `Assign`, with what `ReassignDoubtful` goes on from."""
+    """As `Assign`, with what `ReassignDoubtful` goes on from; it also finds most of these labels from those before."""
 
-    centers: kernels.Points | kernels.Led
+    centers: kernels.Points
     before: kernels.Points | None
+    moved: kernels.Moved
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
-        before = np.full(block.n, -1, np.int32)
-        if self.before is not None:
-            before = kernels.nearest_center(block.X, self.before).label
-        few = _few(block, self.centers)
-        return _columns(_bounded(raw(block.X).data, self.centers, few), before, few)
+        none = np.full(block.n, -1, np.int32)
+        if self.before is None:
+            return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), none, None)
+        known = _columns(kernels.nearest_bounds(raw(block.X).data, self.before), none, None)
+        return ReassignDoubtful(self.centers, self.moved)(block.with_extra(LABELS, known))
 
 
 @dataclass(frozen=True, slots=True)
