@@ -55,20 +55,21 @@ struct FlatRow {
     const RowPacker& pack;
     i64 p, stride = padded(p);
     float *values, grown, least_half;
+    const char* soon = nullptr;  // the next row, asked for evenly while this one is scored
 
     FlatRow(const RowPacker& rows, i64 features, float* to) : pack(rows), p(features), values(to) {
         double m = static_cast<double>(p + 8) * U32;
         grown = up(1.0 + m), least_half = down(0.5 * (1.0 - slack_factor(p) - m));
         for (i64 t = 0; t < stride; ++t) values[t] = 0.0f;
     }
-    // Half its square and its norm are told as a panel has them; the next row is wanted soon.
+    // Half its square and its norm are told as a panel has them.
     template <class T>
     SL_INLINE void fill(i64 row, i64 next, float& half, float& norm) {
         V by = set(pack.scale);
-        const T *from = static_cast<const T*>(pack.x.data) + row * p, *soon = static_cast<const T*>(pack.x.data) + next * p;
+        const T* from = static_cast<const T*>(pack.x.data) + row * p;
+        soon = at<T>(pack.x, next);
         F sum = setf(0.0f);
         for (i64 t = 0; t < p; t += FW) {
-            __builtin_prefetch(soon + t, 0, 2);
             F one = load_row(from + t, pack.pivot + t, pack.pivot32 + t, by, static_cast<int>(least<i64>(FW, p - t)));
             storef(values + t, one);
             sum = fma(one, one, sum);
@@ -85,11 +86,13 @@ struct FlatRow {
         return lanes[0];
     }
     // As a tile has it, but for the order of the sum.
-    SL_INLINE float score_of(float norm, i64 j, const Points& c, const float* flat) const {
+    SL_INLINE float score_of(float norm, i64 j, const Points& c, const float* flat) {
         const float *y = flat + j * stride, *group = c.panels + j / PC * PC * (p + 2) + j % PC;
         F sum[4] = {setf(0.0f), setf(0.0f), setf(0.0f), setf(0.0f)};
-        for (i64 t = 0; t < stride; t += 4 * FW)
+        for (i64 t = 0; t < stride; t += 4 * FW, soon += 64) {
+            __builtin_prefetch(soon, 0, 2);
             for (int i = 0; i < 4; ++i) sum[i] = fma(loadf(values + t + i * FW), loadf(y + t + i * FW), sum[i]);
+        }
         return __builtin_fmaf(-norm, group[PC], group[0]) - total((sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
 };
@@ -179,7 +182,7 @@ struct Led {
         begin(best);
         i64 some = count * c.k / TOO_MANY;
         for (int r = 0; r < count; ++r) {
-            flat.template fill<T>(rows(row + r), rows(least(row + r + 2, rows.n - 1)), half[r], norm[r]);
+            flat.template fill<T>(rows(row + r), rows(least(row + r + 1, rows.n - 1)), half[r], norm[r]);
             i64 one = two.first[r], other = two.other[r];
             enter(best, r, flat.score_of(norm[r], one, c, led.flat), one);
             if (other != one) enter(best, r, flat.score_of(norm[r], other, c, led.flat), other);

@@ -15,7 +15,7 @@ from .clusters import Bounded, unbounded
 from .points import Points, _fields
 
 Singles = NDArray[np.float32]
-U32, PADDED = 2.0**-24, 64
+U32, PADDED, LINE = 2.0**-24, 64, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,16 @@ class Led:
         square = row_squares(apart)
         left = np.sqrt(np.maximum(square - row_squares(few) + directions.excess * square, 0.0)) * (1.0 + 2.0**-40)
         both = np.concatenate([few, left[:, None]], axis=1)
-        flat = np.zeros((len(values), -(-values.shape[1] // PADDED) * PADDED), np.float32)
+        flat = on_lines(len(values), -(-values.shape[1] // PADDED) * PADDED)
         flat[:, : values.shape[1]] = apart * points.scale
         return cls(points, directions, Points.of(both, np.zeros(both.shape[1])), flat)
+
+
+def on_lines(rows: int, columns: int) -> Singles:
+    """Zeros that begin where a line of the cache does: rows of a multiple of 16 are loaded in half the time then."""
+    room = np.zeros(rows * columns + LINE // 4, np.float32)
+    first = -room.ctypes.data % LINE // 4
+    return room[first : first + rows * columns].reshape(rows, columns)
 
 
 def nearest_led(

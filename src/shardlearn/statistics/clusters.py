@@ -59,7 +59,7 @@ class Reassign:
 
 # -- labels with bounds, for rows that need not be looked at -----------------------------------------------------------
 
-MANY = 0.7  # share of a block's rows from which on all of them are compared at once
+MANY = 0.9  # share of a block's rows from which on all of them are compared at once
 
 
 @dataclass(frozen=True, slots=True)
