@@ -85,15 +85,16 @@ def test_some_rows_alone(along: bool, n: int) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_what_is_left_bounds_products(dtype: Any) -> None:
     """|x.c - x'.c'| <= r_x r_c, also for directions that are hardly orthonormal."""
-    X, C = data("flat tail", 200, 130, 100, dtype)
-    for spoilt in (0.0, 1e-3):
+    _, C = data("flat tail", 200, 130, 100, dtype)
+    X = C.astype(dtype)  # next to nothing is left of them
+    for spoilt in (0.0, 1e-2):
         exact = along_six(C)
         vectors = exact.along.values + spoilt * np.random.default_rng(0).normal(size=exact.along.values.shape) / 130
         directions = Directions.of(vectors, exact.pivot)
         led, few = Led.of(C, directions), directions.coordinates(X).astype(np.float64)
         apart = np.abs((X - directions.pivot) @ (C - directions.pivot).T - few[:, :-1] @ led.few.values[:, :-1].T)
         assert (apart <= few[:, -1:] * led.few.values[:, -1]).all()
-        assert (apart > 0.01 * few[:, -1:] * led.few.values[:, -1]).any()
+        assert (apart > 0.001 * few[:, -1:] * led.few.values[:, -1]).any()
 
 
 def test_most_points_are_ruled_out() -> None:
