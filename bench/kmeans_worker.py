@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .kmeans import FAISS, FIT
+from .kmeans import ARRAY, FAISS, FIT, HELD, READ, STREAMED
+from .parquet import LEAN, own_threads
 from .peers import INTEL, US
 
+LEAST = 90_000_000  # bytes of memory in which two threads can stream
 Fit = Callable[[np.ndarray], np.ndarray]  # rows -> centres
 
 
@@ -28,7 +30,10 @@ def main(library: str, algorithm: str, folder: str, threads: str) -> None:
     for line in sys.stdin:
         order = json.loads(line)
         try:
-            answer = timed(fitter(library, algorithm, start, order), X, library, int(threads))
+            if order["task"] == HELD:
+                answer = held(algorithm, folder, start, order["iterations"], int(threads))
+            else:
+                answer = timed(fitter(library, algorithm, start, order), X, library, int(threads))
         except ImportError as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), file=reply, flush=True)
@@ -41,6 +46,25 @@ def timed(fit: Fit, X: np.ndarray, library: str, threads: int) -> dict[str, Any]
         centers = fit(X)
         took = time.perf_counter() - began
     return {"seconds": took, "inertia": inertia(X, np.asarray(centers, np.float64))}
+
+
+def held(way: str, folder: str, start: np.ndarray, iterations: int, threads: int) -> dict[str, Any]:
+    """The same fit of the array, or of a file under a memory limit; or the file read as often."""
+    import shardlearn
+    from shardlearn.cluster import KMeans
+
+    X, path = np.load(Path(folder, "X.npy")), str(Path(folder, "X.parquet"))
+    limit = max(int(0.9 * X.nbytes), LEAST) if way == STREAMED else 4 * X.nbytes + LEAST
+    model = KMeans(len(start), init=start, n_init=1, tol=0.0, max_iter=iterations)
+    gc.collect()
+    began = time.perf_counter()
+    if way == READ:
+        for _ in range(iterations):
+            own_threads(65_536, **LEAN)(path)
+        return {"seconds": time.perf_counter() - began, "inertia": float("nan")}
+    with shardlearn.engine("threads", workers=threads, memory=limit):
+        model.fit(X if way == ARRAY else path)
+    return {"seconds": time.perf_counter() - began, "inertia": model.inertia_}
 
 
 def within(library: str, threads: int) -> Any:

@@ -8,6 +8,7 @@
 #include "kernels/gram.hpp"
 #include "kernels/integers.hpp"
 #include "kernels/kdtree.hpp"
+#include "kernels/leading.hpp"
 #include "kernels/nearest.hpp"
 #include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
@@ -59,6 +60,9 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::panel_floats,
     isa::pack_points,
     isa::nearest,
+    isa::nearest_led,
+    isa::project,
+    isa::label_squares,
     isa::nearer,
     isa::nearest_rows,
     isa::cluster_sums,

@@ -65,6 +65,8 @@ struct Nearby {           // of each row the nearest point; null where it is not
     std::int32_t* labels;
     double* squares;      // squared distance
     float *upper, *lower; // bounds: of the distance to the nearest point, and to every other one
+    const std::int64_t* which = nullptr;  // of these rows alone; null: of all
+    std::int64_t rows = 0;                // so many
 };
 
 struct Nearer {           // of each row the nearest point so far; both are updated
@@ -78,6 +80,13 @@ struct Spread {           // weighted points, k of which are chosen
     const double* mass;   // (m,)
     const double* draws;  // (k, trials), in [0, 1)
     std::int64_t m, p, k, trials;
+};
+
+struct Leading {          // points and rows in few coordinates, see leading.hpp
+    Points points;        // (k, q + 1)
+    const float* rows;    // (n, q + 1)
+    const float* flat;    // (k, padded p): points as they are, shifted and scaled
+    double excess;        // what is added to squares of what is left, relative to those of whole rows and points
 };
 
 struct Loosened {         // bounds after points moved
@@ -208,6 +217,9 @@ struct Table {
     double (*pack_points)(const double* points, const double* pivot, std::int64_t k, std::int64_t p, float* panels,
                           double* norm, double* half);
     std::int64_t (*nearest)(const Rows&, const Points&, const Nearby&);
+    std::int64_t (*nearest_led)(const Rows&, const Points&, const Leading&, const Nearby&);
+    void (*project)(const Rows&, const Points& directions, double excess, float* out);
+    void (*label_squares)(const Rows&, const double* points, const std::int32_t* labels, double* squares);
     void (*nearer)(const Rows&, const Points&, const Nearer&);
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
     std::int64_t (*cluster_sums)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* sums,

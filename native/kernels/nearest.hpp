@@ -103,18 +103,26 @@ inline void decide(const RowPacker& pack, const Points& c, const Doubtful* rows,
     contest.settle();
 }
 
+struct Which {  // rows of a block: some, or all of them
+    const i64* which;
+    i64 n;
+    Which(const Rows& x, const Nearby& out) : which(out.which), n(out.which ? out.rows : x.n) {}
+    explicit Which(const Rows& x) : which(nullptr), n(x.n) {}
+    SL_INLINE i64 operator()(i64 i) const { return which ? which[i] : i; }
+};
+
 // The rows of a panel whose label the scores decide get it; the others are told.
-inline void certify(const float* norm, const Best& best, const Points& c, const Slack& slack, double largest, i64 row,
-                    int count, std::int32_t* labels, std::vector<Doubtful>& doubtful) {
+inline void certify(const float* norm, const Best& best, const Points& c, const Slack& slack, double largest,
+                    const Which& rows, i64 row, int count, std::int32_t* labels, std::vector<Doubtful>& doubtful) {
     for (int v = 0; v < RV && v * FW < count; ++v) {
         int some = least(count - v * FW, FW);
         F limit = loadf(best.low + v * FW) + slack.of_bases(loadf(norm + v * FW), largest);
         unsigned sure = lanes_of(lt(limit, loadf(best.second + v * FW)));
-        for (int r = v * FW; r < v * FW + some; ++r) labels[row + r] = best.label[r];
+        for (int r = v * FW; r < v * FW + some; ++r) labels[rows(row + r)] = best.label[r];
         for (unsigned rest = ~sure & first_lanes(some); rest; rest &= rest - 1) {
             int r = v * FW + __builtin_ctz(rest);
             double limit = best.low[r] + slack(norm[r], c.norm[best.label[r]]);
-            if (!(limit < best.second[r])) doubtful.push_back({row + r, up(limit)});
+            if (!(limit < best.second[r])) doubtful.push_back({rows(row + r), up(limit)});
         }
     }
 }
@@ -124,7 +132,7 @@ inline void certify(const float* norm, const Best& best, const Points& c, const 
 constexpr float ETA = 0x1p-21f, LEAST_DISTANCE = 0x1p-120f, FARTHEST = 0x1.fffffep127f;
 
 inline void bound(const float* half, const float* norm, const Best& best, const Slack& slack, double largest, double scale,
-                  i64 row, int count, float* upper, float* lower) {
+                  const Which& rows, i64 row, int count, float* upper, float* lower) {
     F back = setf(static_cast<float>(1.0 / scale)), more = setf(1.0f + ETA), less = setf(1.0f - ETA), eta = setf(ETA);
     F zeros = setf(0.0f), two = setf(2.0f);
     for (int v = 0; v < RV && v * FW < count; ++v) {
@@ -137,8 +145,8 @@ inline void bound(const float* half, const float* norm, const Best& best, const 
         storef(high, max(sqrt(max(near, zeros)) * more * back, setf(LEAST_DISTANCE)));
         storef(low, min(sqrt(max(far, zeros)) * less * back, setf(FARTHEST)));  // an infinity would never become less
         for (int r = 0; r < least(count - v * FW, FW); ++r) {
-            upper[row + v * FW + r] = high[r];
-            lower[row + v * FW + r] = low[r];
+            i64 at = rows(row + v * FW + r);
+            upper[at] = high[r], lower[at] = low[r];
         }
     }
 }
@@ -148,31 +156,32 @@ inline const char* at(const Rows& x, i64 row) {
     return static_cast<const char*>(x.data) + row * x.p * static_cast<i64>(sizeof(T));
 }
 
-// Compares all rows with all points; each panel of rows is `done` with what is nearest to them.
+// Compares rows with all points; each panel of them is `done` with what is nearest.
 template <class T, class Done>
-inline void each_panel(const Rows& x, const Points& c, const RowPacker& pack, Done done) {
+inline void each_panel(const Rows& x, const Which& rows, const Points& c, const RowPacker& pack, Done done) {
     i64 line = PR * (c.p + 2), group = PC * (c.p + 2);
     i64 batch = most<i64>(1, least<i64>(32, BATCH_BYTES / (4 * line)));
     i64 chunk = most<i64>(1, POINTS_BYTES / (4 * group)) * PC;
     if (c.k <= chunk) batch = 1;
     float* panels = reinterpret_cast<float*>(scratch(1, (batch * line + 1) / 2));
     std::vector<Best> best(static_cast<std::size_t>(batch));
-    for (i64 i0 = 0; i0 < x.n; i0 += batch * PR) {
-        i64 here = (least(batch * PR, x.n - i0) + PR - 1) / PR;
+    for (i64 i0 = 0; i0 < rows.n; i0 += batch * PR) {
+        i64 here = (least(batch * PR, rows.n - i0) + PR - 1) / PR;
         for (i64 b = 0; b < here; ++b) {
             i64 from = i0 + b * PR;
-            pack(static_cast<int>(least<i64>(PR, x.n - from)), panels + b * line, [&](int r) { return from + r; });
+            pack(static_cast<int>(least<i64>(PR, rows.n - from)), panels + b * line, [&](int r) { return rows(from + r); });
             begin(best[static_cast<std::size_t>(b)]);
         }
-        i64 next = least(x.n, i0 + batch * PR), after = least(x.n, next + batch * PR);
-        Fetching ahead = {at<T>(x, next), (after - next) * c.p * static_cast<i64>(sizeof(T)) / 64, here * ((c.k + PC - 1) / PC)};
+        i64 next = least(rows.n, i0 + batch * PR), after = least(rows.n, next + batch * PR);
+        if (rows.which) after = next;  // they lie anywhere
+        Fetching ahead = {at<T>(x, rows.which ? 0 : next), (after - next) * c.p * static_cast<i64>(sizeof(T)) / 64, here * ((c.k + PC - 1) / PC)};
         for (i64 j = 0; j < c.k; j += chunk)
             for (i64 b = 0; b < here; ++b)
                 compare(panels + b * line, c.panels + j * (c.p + 2), c.p, j, least(j + chunk, c.k), ahead,
                         best[static_cast<std::size_t>(b)]);
         for (i64 b = 0; b < here; ++b) {
             i64 row = i0 + b * PR;
-            done(panels + b * line, best[static_cast<std::size_t>(b)], row, static_cast<int>(least<i64>(PR, x.n - row)));
+            done(panels + b * line, best[static_cast<std::size_t>(b)], row, static_cast<int>(least<i64>(PR, rows.n - row)));
         }
     }
 }
@@ -192,23 +201,33 @@ inline double largest_norm(const Points& c) {
 }
 
 template <class T>
+inline void squares_to_labels(const Rows& x, const double* points, const std::int32_t* labels, double* squares) {
+    squared_pairs<T>(
+        x.n, x.p, [&](i64 i) { return static_cast<const T*>(x.data) + i * x.p; },
+        [&](i64 i) { return points + labels[i] * x.p; }, squares);
+}
+
+// The squared distance of each row to the point that its label names.
+inline void label_squares(const Rows& x, const double* points, const std::int32_t* labels, double* squares) {
+    x.single ? squares_to_labels<float>(x, points, labels, squares) : squares_to_labels<double>(x, points, labels, squares);
+}
+
+template <class T>
 inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
     std::int32_t* labels = out.labels;
     RowPacker pack(x, c, 0);
     std::vector<Doubtful> doubtful;
     Slack slack(c.p);
     double largest = largest_norm(c);
-    each_panel<T>(x, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
-        certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
-        if (out.upper) bound(panel, panel + PR, found, slack, largest, c.scale, row, count, out.upper, out.lower);
+    Which rows(x, out);
+    each_panel<T>(x, rows, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
+        certify(panel + PR, found, c, slack, largest, rows, row, count, labels, doubtful);
+        if (out.upper) bound(panel, panel + PR, found, slack, largest, c.scale, rows, row, count, out.upper, out.lower);
     });
     decide_all<T>(pack, c, doubtful, labels);
     if (out.upper)  // whichever point it was, none is nearer than nothing
         for (const Doubtful& one : doubtful) out.lower[one.row] = 0.0f;
-    if (out.squares)
-        squared_pairs<T>(
-            x.n, c.p, [&](i64 i) { return static_cast<const T*>(x.data) + i * c.p; },
-            [&](i64 i) { return c.values + labels[i] * c.p; }, out.squares);
+    if (out.squares) squares_to_labels<T>(x, c.values, labels, out.squares);
     return static_cast<i64>(doubtful.size());
 }
 
@@ -235,7 +254,8 @@ inline void nearer_in(const Rows& x, const Points& c, const Nearer& out) {
     std::int32_t* labels = fresh.data();
     Slack slack(c.p);
     double largest = largest_norm(c);
-    each_panel<T>(x, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
+    Which rows(x);
+    each_panel<T>(x, rows, c, pack, [&](const float* panel, const Best& found, i64 row, int count) {
         float limit[PR];
         nearer_than(panel, out.squares + row, c.scale, count, limit);
         unsigned some = 0;
@@ -244,7 +264,7 @@ inline void nearer_in(const Rows& x, const Points& c, const Nearer& out) {
             for (unsigned near = ~far & first_lanes(least(count - v * FW, FW)); near; near &= near - 1)
                 changed.push_back(row + v * FW + __builtin_ctz(near)), ++some;
         }
-        if (some) certify(panel + PR, found, c, slack, largest, row, count, labels, doubtful);
+        if (some) certify(panel + PR, found, c, slack, largest, rows, row, count, labels, doubtful);
     });
     decide_all<T>(pack, c, doubtful, labels);
     i64 n = static_cast<i64>(changed.size());

@@ -181,16 +181,17 @@ struct Fetching {
     }
 };
 
-enum Asks { NEAREST_POINT, NEAREST_ROW };  // of each row; of each point
+enum Asks { NEAREST_POINT, NEAREST_ROW, ALONG };  // of each row; of each point; minus x . c alone
 
 // The scores of a panel of rows against one group of points.
 template <Asks WHAT>
 SL_INLINE void score(const float* panel, const float* points, i64 p, Fetching::Step ahead, F (&acc)[RV][PC]) {
     for (int j = 0; j < PC; ++j)
-        for (int v = 0; v < RV; ++v) acc[v][j] = WHAT == NEAREST_POINT ? setf(points[j]) : loadf(panel + v * FW);
+        for (int v = 0; v < RV; ++v) acc[v][j] = WHAT == NEAREST_POINT ? setf(points[j]) : WHAT == NEAREST_ROW ? loadf(panel + v * FW) : setf(0.0f);
     panel += PR, points += PC;
-    i64 at = 0;
-    for (i64 t = 0; t < p + 1; ++t, panel += PR, points += PC, at += ahead.rate) {
+    i64 at = 0, t = 0;
+    if (WHAT == ALONG) panel += PR, points += PC, t = 1;
+    for (; t < p + 1; ++t, panel += PR, points += PC, at += ahead.rate) {
         const char* line = ahead.from + (at >> 8 << 6);
         __builtin_prefetch((at & 255) < ahead.rate ? line : reinterpret_cast<const char*>(points), 0, 2);
         F row[RV];

@@ -22,9 +22,11 @@ from shardlearn.solvers.lloyd import Lloyd
 rng = np.random.default_rng(0)
 NARROW = tall(85_000, 17) + 300.0 * rng.integers(0, 3, (85_000, 17))
 WEIGHT = rng.uniform(0.0, 2.0, 85_000)
+WIDE = (30.0 * NARROW[:30_000, :6] @ rng.normal(size=(6, 80)) + rng.normal(size=(30_000, 80))).astype(np.float32)
 CASES: dict[str, tuple[Any, Any, Any]] = {
     "f64": (KMeans(12, random_state=1, max_iter=8), NARROW, None),
     "f32, weights": (KMeans(12, random_state=1, max_iter=8), NARROW.astype(np.float32), WEIGHT),
+    "centres ruled out along few directions": (KMeans(64, random_state=1, max_iter=6), WIDE, None),
     "one by one": (KMeans(5, init="k-means++", random_state=1, max_iter=8), NARROW, None),
     "restarts": (KMeans(5, init="random", n_init=3, random_state=1, max_iter=8), NARROW, None),
     "sparse": (KMeans(5, random_state=1, max_iter=8), sparse.csr_array(np.where(NARROW > 310, NARROW, 0)), WEIGHT),

@@ -221,6 +221,10 @@ def add_points(hashes: Hashes) -> None:
             hashes.add("nearer", found.label, found.square)
             bounded = kernels.nearest_bounds(rows, points)
             hashes.add("nearest_bounds", bounded.label, bounded.upper, bounded.lower)
+            if k > 1 and p > 3:
+                directions = kernels.Directions.of(np.eye(min(p, 9), p), np.zeros(p))
+                led = kernels.nearest_led(rows, kernels.Led.of(points.values, directions), directions.coordinates(rows))
+                hashes.add("nearest_led", led[0].label)
             moved = kernels.Moved(np.linspace(0.0, 0.25, k, dtype=np.float32), 0.25, 0.125)
             loosened, doubtful = kernels.loosened(bounded, moved)
             hashes.add("loosened", loosened.upper, loosened.lower, doubtful)

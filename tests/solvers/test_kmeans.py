@@ -23,7 +23,7 @@ from shardlearn.run import run
 from shardlearn.solvers.ahead import ahead, later
 from shardlearn.solvers.clusters import Clusters
 from shardlearn.solvers.kmeans import KMeans
-from shardlearn.solvers.lloyd import PAYS, Lloyd
+from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.problem import Shape
 from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
@@ -217,68 +217,6 @@ def test_sparse_rows_as_dense_ones() -> None:
     dense = solved(example.solver, clusters(X, example.problem.k, seed=example.problem.seed), X).lloyd
     sparse = solved(example.solver, replace(example.problem), example.rows.X).lloyd
     np.testing.assert_allclose(sparse.centers, dense.centers, rtol=1e-9, atol=1e-12)
-
-
-KINDS = ["blobs", "noise", "duplicates", "grid", "offset", "outlier"]
-
-
-def kind_of(kind: str) -> Any:
-    draw = np.random.default_rng(9)
-    X = draw.normal(size=(3000, 12))
-    if kind == "blobs":
-        X += 6.0 * draw.normal(size=(40, 12))[draw.integers(0, 40, 3000)]
-    if kind == "duplicates":
-        X = X[draw.integers(0, 300, 3000)]
-    if kind == "grid":
-        X = np.rint(X)
-    if kind == "offset":
-        X += 1e6
-    if kind == "outlier":
-        X[5] = 1e9
-    return X
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", KINDS)
-def test_bounds_change_no_label_in_any_iteration(kind: str, dtype: Any) -> None:
-    """Sums and weights of all iterations, bit for bit, and the last labels; also where columns are lost."""
-    X = kind_of(kind).astype(dtype)
-    problem = clusters(X, 50, start=X[:50].astype(float))
-    assert problem.k * 12 >= PAYS
-
-    def states(solver: Any) -> list[bytes]:
-        found = [s.lloyd for s in solved(solver, problem, X, after=True) if s.lloyd]
-        return [found[-1].labels.tobytes(), *(s.centers.tobytes() + s.sums.tobytes() for s in found)]
-
-    wanted = states(KMeans(Lloyd(0.0, 25, labels=True, bounds=False)))
-    assert len(wanted) > 8
-    filtered = KMeans(Lloyd(0.0, 25, labels=True))
-    assert states(filtered) == wanted
-    for share in (0.3, 1.0):
-        assert states(Shaken(filtered, share)) == wanted
-
-
-def test_most_rows_are_not_compared_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    X, seen = kind_of("blobs"), []
-    compared = kernels.nearest_bounds
-    monkeypatch.setattr(kernels, "nearest_bounds", lambda X, points: (seen.append(len(X)), compared(X, points))[1])
-    state = solved(KMeans(Lloyd(0.0)), clusters(X, 50, start=X[:50]), X).lloyd
-    assert sum(seen) < 0.45 * len(X) * state.iterations
-    assert seen[-1] < 32  # of the 184 rows of the last block
-
-
-@pytest.mark.parametrize("size", [1e-100, 1e37, 3e38, 1e100, 1e150, 1e250])
-def test_sizes_beyond_float32(size: float) -> None:
-    """The same labels, where float64 has the squares; else an end all the same."""
-    X = kind_of("blobs")
-    size = 2.0 ** np.rint(np.log2(size))
-    solver = KMeans(Lloyd(0.0, 12, labels=True))
-    wanted = solved(solver, clusters(X, 50, start=X[:50]), X).lloyd
-    found = solved(solver, clusters(X * size, 50, start=X[:50] * size), X * size).lloyd
-    if size < 1e200:
-        np.testing.assert_array_equal(found.labels, wanted.labels)
-        np.testing.assert_allclose(found.centers, wanted.centers * size, rtol=1e-12)
-    assert solved(solver, clusters(X * size, 50), X * size).lloyd.status is not Status.RUNNING
 
 
 # -- seeding -------------------------------------------------------------------------------------------------------

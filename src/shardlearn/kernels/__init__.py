@@ -52,7 +52,17 @@ from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, sort
 from shardlearn.kernels.elementwise import asin, cos, exp, expit, expm1, log, log1p, sin, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
-from shardlearn.kernels.points import Nearest, Neighbors, Pairs, Points, nearest, nearest_rows, rows_within
+from shardlearn.kernels.leading import Directions, Led, nearest_led
+from shardlearn.kernels.points import (
+    Nearest,
+    Neighbors,
+    Pairs,
+    Points,
+    label_squares,
+    nearest,
+    nearest_rows,
+    rows_within,
+)
 from shardlearn.kernels.rows import (
     LOGISTIC,
     MULTINOMIAL,
@@ -91,8 +101,10 @@ __all__ = [
     "BadValues",
     "Bounded",
     "Centers",
+    "Directions",
     "GlmSums",
     "GramSums",
+    "Led",
     "Measure",
     "Moments",
     "Moved",
@@ -129,6 +141,7 @@ __all__ = [
     "gram",
     "join_cells",
     "join_nearest",
+    "label_squares",
     "lines_of",
     "log",
     "log1p",
@@ -141,6 +154,7 @@ __all__ = [
     "nearest_bounds",
     "nearest_by",
     "nearest_center",
+    "nearest_led",
     "nearest_rows",
     "nearest_sparse_rows",
     "no_lines",

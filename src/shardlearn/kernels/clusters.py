@@ -69,11 +69,18 @@ class Moved:
     next: float
 
 
-def nearest_bounds(X: Array, points: Points) -> Bounded:
-    """As `nearest`, and bounds, from the float32 scores alone."""
-    n = len(X)
-    out = Bounded(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32))
-    _native.nearest_bounds(X, X.shape[1], *_fields(points), out.label, out.upper, out.lower)
+def unbounded(n: int) -> Bounded:
+    """Room for n rows."""
+    return Bounded(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32))
+
+
+def nearest_bounds(X: Array, points: Points, into: Bounded | None = None, some: Ints | None = None) -> Bounded:
+    """As `nearest`, and bounds, from the float32 scores alone.
+
+    Of `some` rows where they are named, into what is there.
+    """
+    out = unbounded(len(X)) if into is None else into
+    _native.nearest_bounds(X, X.shape[1], *_fields(points), some, out.label, out.upper, out.lower)
     return out
 
 

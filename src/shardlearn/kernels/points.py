@@ -73,6 +73,13 @@ def nearest(X: Array, points: Points, squares: bool = False) -> Nearest:
     return Nearest(label, square, _native.nearest(X, X.shape[1], *_fields(points), label, square))
 
 
+def label_squares(X: Array, points: Points, label: Labels) -> Floats:
+    """The squared distance of each row to the point that its label names."""
+    out = np.empty(len(X))
+    _native.label_squares(X, X.shape[1], points.values, label, out)
+    return out
+
+
 def nearest_rows(X: Array, ids: Ints, points: Points, into: Neighbors) -> None:
     """Joins these rows to what was found among others."""
     _native.nearest_rows(X, X.shape[1], ids, *_fields(points), into.square, into.id)

@@ -20,6 +20,7 @@ from shardlearn.statistics.seeding import Drawn, Extent
 from .clusters import Clusters, Units, units
 from .lloyd import Lloyd, LloydState
 from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
+from .spreading import KEPT
 from .sums import points, sums_asked
 
 quiet = np.errstate(
@@ -109,6 +110,7 @@ def passes(solver: KMeans, problem: Clusters) -> Iterator[Query[Any]]:
     scale = fixed.scale(np.ones(p), problem.shape.rows, limbs=7 if problem.weighted else 2)
     yield Query(sums_asked(problem, Units(scale, None, None)), beside=8 * k * p * (scale.limbs + 3))
     if problem.start is None and solver.seeding == "k-means||":
-        yield Query(Drawn(p, OVER * k, 0, 0, near=True), beside=16 * p * k * OVER * ROUNDS)
+        m = 1 + k * OVER * ROUNDS
+        yield Query(Drawn(p, OVER * k, 0, 0, near=True), beside=16 * p * m + (8 * m * m if m <= KEPT else 0))
     if solver.lloyd.labels:
         yield Query(Inertia(problem.compared(np.zeros((1, p))), problem.shape.rows))

@@ -36,6 +36,7 @@ from shardlearn.statistics.clusters import (
 from shardlearn.statistics.moments import Moments, MomentSums
 
 from .clusters import Clusters, Units
+from .leading import Leading, leading, led
 from .sums import Sums, moved_means, no_sums, plus, sums_asked, transferred
 
 PAYS = 512  # multiplications a row
@@ -64,6 +65,7 @@ class LloydState:
     variance: float = 0.0  # mean over the features
     inertia: float = 0.0
     labels: Labels | None = None  # (n,) where they are asked for
+    leading: Leading | None = None  # directions along which centres are compared first
     verdict: Status = Status.RUNNING
     status: Status = Status.RUNNING
 
@@ -80,6 +82,7 @@ class Lloyd:
     max_iter: int = 300
     labels: bool = False  # the state is to have them at last
     bounds: bool = True  # rows that surely stay are not compared, where that pays; labels are the same
+    directions: bool = True  # centres that are surely far along a few directions are not compared, where that pays
 
     def begin(self, problem: Clusters, centers: Floats, units: Units) -> LloydState:
         sums = no_sums((problem.k, problem.shape.features), units.scale, problem.shape.sparse)
@@ -87,12 +90,13 @@ class Lloyd:
 
     def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
         p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
-        if state.phase is LloydPhase.FINISH:
-            return Query(Inertia(now, problem.shape.rows if self.labels else None))
         if state.phase is LloydPhase.RELOCATE:
             empty = int(np.count_nonzero(state.weights == 0))
             return Query(Farthest(now, p, empty, units.exponent))
         carry = (self._carry(problem, state, now),)
+        if state.phase is LloydPhase.FINISH:
+            carried, rows = isinstance(carry[0].step, ReassignDoubtful), problem.shape.rows if self.labels else None
+            return Query(Inertia(now, rows, carried), carry if carried else ())
         sums = sums_asked(problem, units)
         if state.before is None:
             return Query(Beside((sums, Moments(p, pivot=units.middle))), carry)
@@ -104,8 +108,8 @@ class Lloyd:
         if not self.bounds or problem.k * problem.shape.features < PAYS or not isinstance(now, kernels.Points):
             return Carry(LABELS, state.iterations, Assign(now, before), Reassign(now))
         start = state.centers if state.before is None else state.before
-        step = ReassignDoubtful(now, moved_by(start, state.centers))
-        return Carry(LABELS, state.iterations, AssignBounded(now, before), step)
+        moved, points = moved_by(start, state.centers), led(state.centers, state.leading, now)
+        return Carry(LABELS, state.iterations, AssignBounded(now, before, moved), ReassignDoubtful(points, moved))
 
     def tell(self, problem: Clusters, state: LloydState, answer: Any) -> LloydState:
         match answer:
@@ -137,7 +141,12 @@ class Lloyd:
         phase = LloydPhase.ASSIGN if verdict is Status.RUNNING else LloydPhase.FINISH
         if phase is LloydPhase.FINISH and problem.single:
             centers = centers.astype(np.float32).astype(np.float64)  # what is published: labels belong to it
-        return replace(state, before=state.centers, centers=centers, shift=shift, phase=phase, verdict=verdict)
+        now = state.leading
+        if self.directions and state.iterations == 1 and not problem.shape.sparse:
+            now = leading(centers)  # centres are means by now, and go near from here
+        return replace(
+            state, before=state.centers, centers=centers, shift=shift, phase=phase, verdict=verdict, leading=now
+        )
 
 
 def moved_by(before: Floats, now: Floats) -> kernels.Moved:

@@ -72,21 +72,25 @@ class Reassign:
 
 # -- labels with bounds, for rows that need not be looked at -----------------------------------------------------------
 
-MANY = 0.7  # share of a block's rows from which on all of them are compared at once
+MANY = 0.9  # share of a block's rows from which on all of them are compared at once
 
 
 @dataclass(frozen=True, slots=True)
 class AssignBounded:
-    """As `Assign`, with what `ReassignDoubtful` goes on from."""
+    """As `Assign`, with what `ReassignDoubtful` goes on from; it also finds most of these labels from those before."""
 
     centers: kernels.Points
     before: Later | None
+    moved: kernels.Moved
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
-        before = np.full(block.n, -1, np.int32)
-        if self.before is not None:
-            before = kernels.nearest_center(block.X, self.before.centers).label
-        return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), before)
+        none = np.full(block.n, -1, np.int32)
+        if self.before is None:
+            return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), none, None)
+        before = self.before.centers
+        assert isinstance(before, kernels.Points)
+        known = _columns(kernels.nearest_bounds(raw(block.X).data, before), none, None)
+        return ReassignDoubtful(self.centers, self.moved)(block.with_extra(LABELS, known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +101,45 @@ class ReassignDoubtful:
     compared: so labels are those that comparing all rows gives.
     """
 
-    centers: kernels.Points
+    centers: kernels.Points | kernels.Led
     moved: kernels.Moved
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
+        few = _few(block, self.centers)
         before, upper, lower = (block.extra[f"{LABELS}/{name}"] for name in ("label", "upper", "lower"))
         now, doubtful = kernels.loosened(kernels.Bounded(before, upper, lower), self.moved)
         if len(doubtful) > MANY * block.n:
-            return _columns(kernels.nearest_bounds(raw(block.X).data, self.centers), before)
-        label = before.copy()
+            return _columns(_bounded(raw(block.X).data, self.centers, few), before, few)
+        now = kernels.Bounded(before.copy(), now.upper, now.lower)
         if len(doubtful):
-            found = kernels.nearest_bounds(raw(take_rows(block.X, doubtful)).data, self.centers)
-            label[doubtful], now.upper[doubtful], now.lower[doubtful] = found.label, found.upper, found.lower
-        return _columns(kernels.Bounded(label, now.upper, now.lower), before)
+            _bounded(raw(block.X).data, self.centers, few, now, doubtful)
+        return _columns(now, before, few)
 
 
-def _columns(now: kernels.Bounded, before: Labels) -> Mapping[str, Array]:
-    return {"label": now.label, "before": before, "upper": now.upper, "lower": now.lower}
+def _few(block: Block, centers: kernels.Points | kernels.Led) -> Array | None:
+    """Coordinates of the rows along a few directions, where centres are compared along them first."""
+    if isinstance(centers, kernels.Points):
+        return None
+    few = block.extra.get(f"{LABELS}/few")
+    return centers.directions.coordinates(raw(block.X).data) if few is None else few
+
+
+def _bounded(
+    X: Array,
+    centers: kernels.Points | kernels.Led,
+    few: Array | None,
+    into: kernels.Bounded | None = None,
+    some: Ints | None = None,
+) -> kernels.Bounded:
+    if isinstance(centers, kernels.Points):
+        return kernels.nearest_bounds(X, centers, into, some)
+    assert few is not None
+    return kernels.nearest_led(X, centers, few, into, some)[0]
+
+
+def _columns(now: kernels.Bounded, before: Labels, few: Array | None) -> Mapping[str, Array]:
+    columns = {"label": now.label, "before": before, "upper": now.upper, "lower": now.lower}
+    return columns if few is None else columns | {"few": few}
 
 
 # -- sums --------------------------------------------------------------------------------------------------------------
@@ -236,6 +262,7 @@ class Inertia:
 
     centers: kernels.Centers
     rows: int | None = None  # at most so many labels are answered too; None: no labels
+    carried: bool = False  # labels are those of the carry
     exact: ClassVar[bool] = False
 
     @property
@@ -244,8 +271,14 @@ class Inertia:
         return self.rows is not None
 
     def of(self, block: Block, /) -> Assigned:
-        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
-        assert square is not None
+        square: Floats | None
+        if self.carried:
+            assert isinstance(self.centers, kernels.Points)
+            label = block.extra[f"{LABELS}/label"]
+            square = kernels.label_squares(raw(block.X).data, self.centers, label)
+        else:
+            label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+            assert square is not None
         inertia = Double(*kernels.double_sum(square, block.weight))
         return Assigned(inertia, () if self.rows is None or not block.n else (label,))
 
