@@ -11,7 +11,6 @@ import pytest
 from tests.engines.fakes import ArrayBlocks
 from tests.probes.shaken import ForgetfulEngine, Shaken
 
-from shardlearn import kernels
 from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Csr, to_dense
 from shardlearn.core.solver import Status
