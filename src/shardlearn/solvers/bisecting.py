@@ -120,8 +120,8 @@ class Bisecting:
             labels = np.concatenate([np.zeros(0, np.int32), *answer.labels])
             return replace(state, labels=labels, status=state.verdict, rounds=state.rounds + 1)
         splits, carried = dict(zip(state.wave, state.splits, strict=True)), {}
-        for node, query in self._asked(problem, state).items():
-            splits[node] = self._solver.tell(self._split(problem, state, node), splits[node], answer[node])
+        for (node, query), own in zip(self._asked(problem, state).items(), answer, strict=True):
+            splits[node] = self._solver.tell(self._split(problem, state, node), splits[node], own)
             carried[node] = {carry.name: carry.version for carry in query.carry}
         return self._next(problem, replace(state, carried=carried, rounds=state.rounds + 1), splits)
 

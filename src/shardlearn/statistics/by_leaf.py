@@ -22,7 +22,7 @@ LEAVES = "leaves"  # name of the carry
 NODE = f"{LEAVES}/node"
 
 Nodes: TypeAlias = NDArray[np.int32]
-Answers: TypeAlias = Mapping[int, Any]  # leaf -> its answer
+Answers: TypeAlias = tuple[Any, ...]  # one for each leaf, in the order of the questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,10 @@ def rows(block: Block, where: Ints) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class ByLeaf:
-    """A statistic of the rows of each of some leaves."""
+    """A statistic of the rows of each of some leaves.
+
+    A value that is not finite shows in its leaf's answer alone; the first question of all is that of the root.
+    """
 
     each: Mapping[int, Statistic[Any]]
 
@@ -106,25 +109,24 @@ class ByLeaf:
     def exact(self) -> bool:
         return all(one.exact for one in self.each.values())
 
-    def of(self, block: Block, /) -> dict[int, Any]:
-        return {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block)}
+    def of(self, block: Block, /) -> Answers:
+        return tuple(one.of(part) for one, part in self._parts(block))
 
-    def add(self, into: Answers, block: Block, /) -> dict[int, Any]:
-        out = {}
-        for leaf, part in self._parts(block):
-            one = self.each[leaf]
-            out[leaf] = one.add(into[leaf], part) if is_running(one) else one.merge(into[leaf], one.of(part))
-        return out
+    def add(self, into: Answers, block: Block, /) -> Answers:
+        pairs = zip(into, self._parts(block), strict=True)
+        return tuple(
+            one.add(left, part) if is_running(one) else one.merge(left, one.of(part)) for left, (one, part) in pairs
+        )
 
-    def merge(self, left: Answers, right: Answers, /) -> dict[int, Any]:
-        return {leaf: self.each[leaf].merge(answer, right[leaf]) for leaf, answer in left.items()}
+    def merge(self, left: Answers, right: Answers, /) -> Answers:
+        return tuple(one.merge(a, b) for one, a, b in zip(self.each.values(), left, right, strict=True))
 
     def bytes(self) -> int:
         return sum(one.bytes() for one in self.each.values())
 
-    def _parts(self, block: Block) -> Iterator[tuple[int, Block]]:
+    def _parts(self, block: Block) -> Iterator[tuple[Statistic[Any], Block]]:
         for leaf, where in rows_of(block.extra[NODE], list(self.each)):
-            yield leaf, rows(block, where)
+            yield self.each[leaf], rows(block, where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from shardlearn.losses.multinomial import Multinomial
 from shardlearn.losses.poisson import Poisson
 from shardlearn.losses.squared import Squared
 
-from .by_leaf import ByLeaf, LeafLabels, Shared
+from .by_leaf import ByLeaf, Shared
 from .cells import CellSums
 from .class_weights import ClassWeights
 from .clusters import ClusterSums, Farthest, Inertia
@@ -316,16 +316,12 @@ def _by_leaf(seed: int, n: int) -> Case:
 
 
 def _floats_by_leaf(seed: int, n: int) -> Case:
-    each: dict[int, Statistic[Any]] = {2: Shared(_centers(seed, 2), 2), 7: Inertia(_centers(seed, 3))}
-    return Case(ByLeaf(each), _at_leaves(seed, n))
+    each: dict[int, Statistic[Any]] = {node: Shared(_centers(seed, 2), 2) for node in (2, 3, 5)}
+    return Case(ByLeaf(each | {7: Inertia(_centers(seed, 3))}), _at_leaves(seed, n))
 
 
 def _shared(seed: int, n: int) -> Case:
     return Case(Shared(_centers(seed, 3), 3, 1 + seed % 3), block(seed, n, None))
-
-
-def _leaf_labels(seed: int, n: int) -> Case:
-    return Case(LeafLabels(np.arange(8, dtype=np.int32) % 5, 300), _at_leaves(seed, n))
 
 
 STATISTICS: Mapping[str, Row] = MappingProxyType(
@@ -360,7 +356,6 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "by leaf": Row(_by_leaf, weighted=False),
         "floats by leaf": Row(_floats_by_leaf),
         "shares of clusters": Row(_shared),
-        "labels of leaves": Row(_leaf_labels, weighted=False),
         "whole rows": Row(_whole_rows, weighted=False),
         "survey": Row(_survey, weighted=False),
     }
