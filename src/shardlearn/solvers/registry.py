@@ -227,7 +227,7 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "mini-batch, centres moved elsewhere": lambda: _batches(MiniBatch(20, 60, ratio=0.5), 12, weighted=True),
         "mini-batch, given": lambda: _batches(MiniBatch(300, 60, measured=False, tol=1e-2), 5, starts=1),
         "mini-batch, best of given": lambda: _batches(MiniBatch(64, 60, patience=3), 5, starts=3),
-        "mini-batch, sparse": lambda: _sparse_batches(MiniBatch(32, 96)),
+        "mini-batch, sparse": lambda: _sparse_batches(MiniBatch(32, 96, ratio=0.5)),
         "one batch": lambda: _one_batch(OneBatch(60)),
         "one batch, weights": lambda: _one_batch(OneBatch(60, ratio=0.3), weighted=True),
     }
