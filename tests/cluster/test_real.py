@@ -13,7 +13,7 @@ from sklearn import cluster as sk
 from tests.linear_model.test_real import covertype, held, kddcup, libsvm
 from tests.linear_model.test_real import pytestmark as pytestmark
 
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 
 
 @cache
@@ -67,3 +67,15 @@ def test_a9a_sparse() -> None:
     ours, theirs = both(X, 10, max_iter=10, tol=0.0)
     assert (ours.labels_ == theirs.labels_).mean() > 0.999  # 0/1 features: many rows are equally far
     assert ours.inertia_ == pytest.approx(theirs.inertia_, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(MiniBatchKMeans, sk.MiniBatchKMeans), (BisectingKMeans, sk.BisectingKMeans)],
+    ids=["batches", "halves"],
+)
+def test_as_good_as_scikit_learn(ours: Any, theirs: Any) -> None:
+    """Fashion-MNIST and covertype: the median inertia of some seeds."""
+    for X, k in ((fashion()[::4], 20), (covertype()[0][::9], 20)):
+        mine, other = ([kind(k, random_state=s).fit(X).inertia_ for s in range(3)] for kind in (ours, theirs))
+        assert np.median(mine) <= 1.02 * np.median(other)

@@ -47,6 +47,9 @@ class Pairs:
 
 def rows_of(at: Nodes, nodes: Sequence[int]) -> Iterator[tuple[int, Ints]]:
     """Of each of these nodes the positions of its rows, ascending."""
+    if len(nodes) == 1:
+        yield nodes[0], np.flatnonzero(at == nodes[0])
+        return
     table = np.full(max(int(at.max(initial=0)), *nodes, 0) + 1, len(nodes), np.int32)
     table[list(nodes)] = np.arange(len(nodes))
     slot = table[at]
@@ -80,7 +83,7 @@ class Routed:
         for leaf, where in rows_of(node, list(self.each)):
             for carry in self.each[leaf]:
                 steps = self.kept and (leaf, carry.name) in self.stepped
-                columns = carry.step(rows(block, where)) if steps else carry.rebuild(bare.take(where))
+                columns = carry.step(rows(block, where)) if steps else carry.rebuild(_some(bare, where))
                 for name, column in columns.items():
                     full = out.setdefault(f"{carry.name}/{name}", np.zeros(block.n, column.dtype))
                     full[where] = column
@@ -90,7 +93,11 @@ class Routed:
 def rows(block: Block, where: Ints) -> Block:
     """Some rows, with the columns that the question of their leaf carries, under its own names."""
     own = {name.removeprefix(f"{LEAVES}/"): column for name, column in block.extra.items() if name != NODE}
-    return replace(block, extra=own).take(where)
+    return _some(replace(block, extra=own), where)
+
+
+def _some(block: Block, where: Ints) -> Block:
+    return block if len(where) == block.n else block.take(where)
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------
