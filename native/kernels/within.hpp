@@ -52,16 +52,23 @@ class Within {
             FM far = lt(setf(limits[0]), closest(acc, 0));
             for (int j = 1; j < PC; ++j) far = both(far, lt(setf(limits[j]), closest(acc, j)));
             if (lanes_of(far) == first_lanes(FW)) continue;
-            for (int j = 0; j < PC; ++j)
-                for (int v = 0; v < RV; ++v)
-                    collect(lanes_of(lt(setf(limits[j]), acc[v][j])) ^ first_lanes(FW), b * PR + v * FW, first, i + j);
+#pragma GCC unroll 8
+            for (int j = 0; j < PC; ++j) {  // unrolled, so that scores stay in registers
+                F limit = setf(limits[j]);
+                collect(lanes_of(lt(limit, acc[0][j])) ^ first_lanes(FW), b * PR, first, i + j);
+                collect(lanes_of(lt(limit, acc[1][j])) ^ first_lanes(FW), b * PR + FW, first, i + j);
+                collect(lanes_of(lt(limit, acc[2][j])) ^ first_lanes(FW), b * PR + 2 * FW, first, i + j);
+            }
         }
     }
 
     SL_INLINE static F closest(const F (&acc)[RV][PC], int j) { return min(min(acc[0][j], acc[1][j]), acc[2][j]); }
 
     SL_INLINE void collect(unsigned near, i64 row, i64 first, i64 j) {
-        if (!near) return;
+        if (near) hold(near, row, first, j);
+    }
+
+    __attribute__((noinline)) void hold(unsigned near, i64 row, i64 first, i64 j) {
         auto& held = held_[static_cast<std::size_t>(j)];
         for (; near; near &= near - 1) held.push_back(static_cast<std::int32_t>(row + __builtin_ctz(near)));
         if (held.size() > 256) decide(first, j);

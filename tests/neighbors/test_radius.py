@@ -25,7 +25,7 @@ from shardlearn.neighbors import (
     kneighbors_graph,
     radius_neighbors_graph,
 )
-from shardlearn.neighbors._around import stretches
+from shardlearn.neighbors._around import Around, stretches
 from shardlearn.statistics.distances import Metric
 from shardlearn.statistics.within import CountWithin, RowsWithin
 
@@ -183,6 +183,22 @@ def test_held_rows_with_little_room(laid: dict[str, Any], monkeypatch: pytest.Mo
         monkeypatch.setattr("shardlearn.neighbors._around.ROOM", 1000)
         equal(model.radius_neighbors(Q), wanted)
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
+def test_held_rows_within_a_limit_are_counted_first(
+    laid: dict[str, Any], algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    count = Around._counted
+    monkeypatch.setattr(Around, "_counted", lambda self, X: counted.append(X.shape[0]) or count(self, X))
+    wanted = balls(laid["distance"], laid["radius"])
+    with shardlearn.engine("threads", workers=2, memory="100MB"):
+        equal(
+            NearestNeighbors(radius=laid["radius"], algorithm=algorithm).fit(laid["X"]).radius_neighbors(laid["Q"]),
+            wanted,
+        )
+    assert counted
 
 
 def test_stretches_hold_no_more_than_they_may() -> None:

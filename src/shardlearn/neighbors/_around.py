@@ -21,7 +21,7 @@ from ._gathered import Gathering, Nearby
 from ._search import SHARE, Fold, beside, piece_within
 
 ROOM = 512 * 1024 * 1024  # bytes of pairs that are held together, where no limit says less
-FEW = 64  # queries; where all that may be near of fewer finds no room, it is counted first
+GROWTH, SPARE = 8, 4  # how much more is asked at once than before, and may be found than before
 COPIES = 4  # of a pair, while pairs are put in order
 
 
@@ -39,25 +39,31 @@ class Around:
     piece: int = PIECE  # bytes of held rows that are looked at together
     tree: Tree | None = None  # of the held rows
     room: int = ROOM
+    limited: bool = False  # there must not be more
 
     def __call__(self, block: Block, /) -> Block:
         """Past rows that are held."""
         assert isinstance(self.base, Held)
-        most = self._most(self.base.rows)
-        if block.n <= most or most >= FEW:
-            ranges = [(at, min(at + most, block.n)) for at in range(0, max(block.n, 1), most)]
-        else:
+        parts: list[Block] = []
+        size, start = self._most(self.base.rows), 0
+        if self.limited and block.n > size:
             ranges = stretches(self._counted(block.X), self._most(1))
-        parts = [block.slice(*rows) for rows in ranges]
-        return reduce(join, [self.made(part, self._found(part.X)) for part in parts])
+            return reduce(join, [self.made(part, self._found(part.X)) for part in (block.slice(*r) for r in ranges)])
+        while not parts or start < block.n:  # as many as find room if they have as many neighbours as those before
+            part = block.slice(start, min(start + size, block.n))
+            balls = self._found(part.X)
+            parts.append(self.made(part, balls))
+            start, size = start + size, min(GROWTH * size, self._most(SPARE * len(balls.id) // max(part.n, 1)))
+        return reduce(join, parts)
 
     def within_memory(self, engine: Any, queries: int) -> Around:
         """In pieces that fit, or with a tree where one pays."""
         room = ROOM if engine.memory is None else min(ROOM, max(engine.memory // (SHARE * engine.workers), 1))
+        limited = engine.memory is not None
         if not isinstance(self.base, Held):
-            return replace(self, room=room)
+            return replace(self, room=room, limited=limited)
         tree = self.base.tree(self.algorithm, self.metric, queries, engine.memory)
-        return replace(self, base=self.base.alone(), piece=piece_within(engine), tree=tree, room=room)
+        return replace(self, base=self.base.alone(), piece=piece_within(engine), tree=tree, room=room, limited=limited)
 
     def asked(self, queries: Matrix) -> CountWithin:
         return CountWithin(queries, self.metric.reach(self.radius, queries.shape[1]), self.metric)
