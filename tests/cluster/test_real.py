@@ -53,7 +53,7 @@ def test_fashion_mnist() -> None:
 
 
 def test_fashion_mnist_as_in_float64() -> None:
-    """After 20 iterations on float32 pixels: the labels that scikit-learn has in float64, where its float32 has others."""
+    """20 iterations on float32 pixels: the labels that scikit-learn has in float64, where its float32 has others."""
     X = fashion()
     start = X[np.random.default_rng(1).choice(len(X), 100, replace=False)]
     ours = KMeans(100, init=start, max_iter=20, tol=0.0).fit(X)
