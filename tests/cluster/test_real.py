@@ -52,6 +52,16 @@ def test_fashion_mnist() -> None:
     assert np.median(starts) <= 1.005 * np.median(others)
 
 
+def test_fashion_mnist_as_in_float64() -> None:
+    """20 iterations on float32 pixels: the labels that scikit-learn has in float64, where its float32 has others."""
+    X = fashion()
+    start = X[np.random.default_rng(1).choice(len(X), 100, replace=False)]
+    ours = KMeans(100, init=start, max_iter=20, tol=0.0).fit(X)
+    wide = sk.KMeans(100, init=start.astype(np.float64), n_init=1, max_iter=20, tol=0.0).fit(X.astype(np.float64))
+    assert (ours.labels_ == wide.labels_).mean() > 0.9999
+    assert ours.inertia_ == pytest.approx(wide.inertia_, rel=1e-9)
+
+
 def test_kddcup() -> None:
     """Columns from 0/1 to 7e8, seven rows in ten duplicates."""
     X, _ = kddcup()
