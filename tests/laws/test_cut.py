@@ -22,6 +22,7 @@ from shardlearn.statistics.registry import STATISTICS
 seeds = st.integers(0, 10_000)
 SMALL = {"class weights", "labels"}  # as many numbers as there are classes
 SMALL |= {"inertia", "masses", "potentials", "farthest rows"}  # as there are clusters, or some rows
+SMALL |= {"by leaf", "floats by leaf", "shares of clusters", "count within"}  # as there are leaves, or queries
 SMALL |= {"drawn rows"}  # which rows those are, can't be told by parts
 CUT = [name for name, subject in SUBJECTS.items() if is_cut(subject.case(0, 1)[0])]
 

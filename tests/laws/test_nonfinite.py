@@ -20,6 +20,7 @@ from shardlearn.statistics.registry import STATISTICS
 
 VALUES = (np.nan, np.inf, -np.inf)
 BLIND = ("class weights", "potentials")  # to features; to those far from all that may be chosen
+BLIND += ("rows within",)  # a row with such a value is within no radius
 
 
 class FoundError(Exception):

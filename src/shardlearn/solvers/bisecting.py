@@ -49,7 +49,7 @@ class Grown:
         left[node] = count
         words = kernels.philox(int(self.seed[node]), rng.Purpose.SEEDING, np.arange(2, dtype=np.int64), SPLIT, 0)
         return Grown(
-            np.concatenate([self.centers, centers]),
+            np.ascontiguousarray(np.concatenate([self.centers, centers])),
             np.concatenate([left, np.full(2, -1)]),
             np.concatenate([self.inertia, inertia]),
             np.concatenate([self.weight, weight]),
@@ -175,7 +175,9 @@ class Bisecting:
             best = split if isinstance(split, HalvingState) else _best(split)
             verdict = verdict if best.status is Status.CONVERGED else best.status
             if problem.k == 1:
-                grown = replace(grown, centers=best.centers, inertia=best.inertia, weight=best.weight)
+                grown = replace(
+                    grown, centers=np.ascontiguousarray(best.centers), inertia=best.inertia, weight=best.weight
+                )
             else:
                 grown = grown.split(node, best.centers, best.inertia, best.weight)
         return replace(state, grown=grown, verdict=verdict)
