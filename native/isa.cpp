@@ -64,9 +64,11 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::moved_cells,
     isa::join_cells,
     isa::cell_means,
+    isa::unit_lines,
     isa::dense_squares,
     isa::nearest_by,
     isa::unit_rows,
+    isa::normalize,
     isa::peak_flops,
     isa::peak_read,
 };

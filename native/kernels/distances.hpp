@@ -150,28 +150,49 @@ inline void nearest_by(const Rows& x, const i64* ids, const double* points, i64 
 // from others as rows at a right angle are; of the other side it has FAR in the second: it is as far from all rows, to the bit.
 constexpr double FAR = 0x1p30;
 
+// Values over their length, in float64: n of them, in `out`. Zeros have none: they stay, and false is returned.
+template <class T>
+SL_INLINE bool unit_values(const T* values, i64 n, double* out) {
+    double largest = 0.0;
+    for (i64 t = 0; t < n; ++t) largest = most(largest, __builtin_fabs(static_cast<double>(values[t])));
+    int exponent = 0;
+    if (largest > 0.0) (void)std::frexp(largest, &exponent);
+    double half = std::ldexp(1.0, -exponent / 2), rest = std::ldexp(1.0, -exponent - -exponent / 2), sum = 0.0;
+    for (i64 t = 0; t < n; ++t) {
+        out[t] = static_cast<double>(values[t]) * half * rest;
+        sum = fma(out[t], out[t], sum);
+    }
+    double length = largest > 0.0 ? std::sqrt(sum) : 1.0;
+    for (i64 t = 0; t < n; ++t) out[t] /= length;
+    return largest > 0.0;
+}
+
 template <class T>
 inline void unit_rows_of(const Rows& x, int side, double* out) {
     for (i64 i = 0; i < x.n; ++i, out += x.p + 2) {
-        const T* row = static_cast<const T*>(x.data) + i * x.p;
-        double largest = 0.0;
-        for (i64 t = 0; t < x.p; ++t) largest = most(largest, __builtin_fabs(static_cast<double>(row[t])));
-        int exponent = 0;
-        if (largest > 0.0) (void)std::frexp(largest, &exponent);
-        double half = std::ldexp(1.0, -exponent / 2), rest = std::ldexp(1.0, -exponent - -exponent / 2), sum = 0.0;
-        for (i64 t = 0; t < x.p; ++t) {
-            out[t] = static_cast<double>(row[t]) * half * rest;
-            sum = fma(out[t], out[t], sum);
-        }
-        double length = largest > 0.0 ? std::sqrt(sum) : 1.0;
-        for (i64 t = 0; t < x.p; ++t) out[t] /= length;
+        bool some = unit_values(static_cast<const T*>(x.data) + i * x.p, x.p, out);
         out[x.p] = out[x.p + 1] = 0.0;
-        if (!(largest > 0.0)) out[x.p + side] = side ? FAR : 1.0;
+        if (!some) out[x.p + side] = side ? FAR : 1.0;
     }
 }
 
 inline void unit_rows(const Rows& x, int side, double* out) {
     x.single ? unit_rows_of<float>(x, side, out) : unit_rows_of<double>(x, side, out);
+}
+
+template <class T>
+inline void normalize_as(const Rows& x, T* out, bool* none) {
+    double* unit = scratch(0, x.p);
+    for (i64 i = 0; i < x.n; ++i) {
+        i64 from = x.indptr ? x.indptr[i] : i * x.p, n = x.indptr ? x.indptr[i + 1] - from : x.p;
+        none[i] = !unit_values(static_cast<const T*>(x.data) + from, n, unit);
+        for (i64 t = 0; t < n; ++t) out[from + t] = static_cast<T>(unit[t]);
+    }
+}
+
+// Rows over their lengths, in the places and the precision of x; and which of them have none.
+inline void normalize(const Rows& x, void* out, bool* none) {
+    x.single ? normalize_as(x, static_cast<float*>(out), none) : normalize_as(x, static_cast<double*>(out), none);
 }
 
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -9,7 +9,11 @@ from tests.linear_model.test_checks import needs_array_api
 
 from shardlearn.cluster import KMeans
 
-ESTIMATORS = [KMeans(n_clusters=3), KMeans(n_clusters=3, init="random", n_init=2)]
+ESTIMATORS = [
+    KMeans(n_clusters=3),
+    KMeans(n_clusters=3, init="random", n_init=2),
+    KMeans(n_clusters=3, metric="cosine"),
+]
 DRAWN_BY_ROW = "each row draws by its id: rows that stand there twice, or are left out, draw otherwise"
 
 

@@ -15,6 +15,7 @@ from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.registry import LOSSES
 from shardlearn.statistics import registry
 from shardlearn.statistics.class_weights import ClassWeights
+from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.curvature import STEPS, Curvature, pairs_of
 from shardlearn.statistics.double import Double, total
 from shardlearn.statistics.gradient import GradSums, composed
@@ -209,10 +210,10 @@ def test_nearest_candidates_stepped_as_rebuilt(sparse):
     def of(some):
         return kernels.centers_of(np.ascontiguousarray(some), sparse)
 
-    now = bare.with_extra("near", NearestOf(of(C[:5]))(bare))
+    now = bare.with_extra("near", NearestOf(Later(C[:5], sparse))(bare))
     for first, stop in ((5, 11), (11, 15)):
         now = now.with_extra("near", NearestWith(of(C[first:stop]), first)(now))
-        wanted = NearestOf(of(C[:stop]))(bare)
+        wanted = NearestOf(Later(C[:stop], sparse))(bare)
         for name in ("candidate", "square"):
             np.testing.assert_array_equal(now.extra[f"near/{name}"], wanted[name])
     assert NearestWith(None, 15)(now)["square"] is now.extra["near/square"]

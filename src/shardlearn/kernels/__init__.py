@@ -43,7 +43,7 @@ from shardlearn.kernels.clusters import (
     nearest_center,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
-from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, unit_rows
+from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, normalized, unit_rows
 from shardlearn.kernels.elementwise import exp, expit, expm1, log, log1p, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox
@@ -67,6 +67,7 @@ from shardlearn.kernels.sparse_clusters import (
     moved_cells,
     no_lines,
     points_across,
+    unit_lines,
 )
 
 
@@ -130,6 +131,7 @@ __all__ = [
     "nearest_center",
     "nearest_rows",
     "no_lines",
+    "normalized",
     "philox",
     "pivoted_cholesky",
     "points_across",
@@ -140,6 +142,7 @@ __all__ = [
     "solve_lower_t",
     "symmetric_eigen",
     "tanh",
+    "unit_lines",
     "unit_rows",
     "weighted_rows_sum",
 ]

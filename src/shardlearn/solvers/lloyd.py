@@ -86,9 +86,10 @@ class Lloyd:
         return LloydState(centers, units, sums, np.zeros(problem.k, np.int64))
 
     def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
-        p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
         if state.phase is LloydPhase.FINISH:
-            return Query(Inertia(now, problem.shape.rows if self.labels else None))
+            rows = problem.shape.rows if self.labels else None
+            return Query(Inertia(problem.published(state.centers), rows, problem.unit))
+        p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
         if state.phase is LloydPhase.RELOCATE:
             empty = int(np.count_nonzero(state.weights == 0))
             return Query(Farthest(now, p, empty, units.exponent))
@@ -128,7 +129,7 @@ class Lloyd:
 
     def _moved(self, problem: Clusters, state: LloydState, sums: Sums, weights: Ints) -> LloydState:
         """The centres go to the means; one without rows stays."""
-        centers, shift = moved_means(sums, weights, state.centers, state.units.scale)
+        centers, shift = moved_means(sums, weights, state.centers, state.units)
         verdict = Status.RUNNING
         if state.changed == 0 or shift <= self.tol * state.variance:
             verdict = Status.CONVERGED

@@ -15,6 +15,7 @@ from shardlearn.core.rng import Purpose, philox, uniform
 from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.multinomial import Multinomial
+from shardlearn.statistics.unit_rows import UnitRows
 
 from .clusters import Clusters
 from .gradient_descent import GradientDescent
@@ -158,6 +159,15 @@ def _sparse_clusters(solver: AnySolver) -> Example:
     return Example(solver, Clusters(replace(SHAPE, sparse=True), 6, seed=5), Block(_csr(X), None, None, 0))
 
 
+def _directions(solver: AnySolver, k: int, *, sparse: bool = False) -> Example:
+    """Rows of length one, and a few without a direction."""
+    X = np.where(np.abs(_clouds(k)) < 4.0, 0.0, _clouds(k) - 5.0)
+    X[30:33] = 0.0
+    shape = replace(SHAPE, sparse=sparse)
+    rows = UnitRows()(Block(_csr(X) if sparse else X, None, None, 0))
+    return Example(solver, Clusters(shape, k, seed=4, unit=True), rows)
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -188,5 +198,7 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "k-means, random rows": lambda: _clusters(KMeans(Lloyd(), "random"), 9),
         "k-means, empty clusters": lambda: _clusters(KMeans(Lloyd(labels=True)), 9, start=True),
         "k-means, sparse": lambda: _sparse_clusters(KMeans(Lloyd())),
+        "k-means, cosine": lambda: _directions(KMeans(Lloyd(0.0, labels=True)), 32),
+        "k-means, cosine, sparse": lambda: _directions(KMeans(Lloyd(0.0)), 7, sparse=True),
     }
 )

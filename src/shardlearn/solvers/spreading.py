@@ -109,5 +109,5 @@ def settled(candidates: Matrix, masses: Ints, chosen: Ints, units: Units) -> Flo
         sums, weights, changed = transferred(sums, weights, candidates, moves, units.scale)
         if not changed:
             break
-        (centers, _), before = moved_means(sums, weights, centers, units.scale), label
+        (centers, _), before = moved_means(sums, weights, centers, units), label
     return centers

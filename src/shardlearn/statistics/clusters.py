@@ -17,6 +17,7 @@ from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, dou
 
 from .double import Double
 from .parts import parts_of, stretch, together
+from .unit_rows import full_weight, nearest_by_cosine
 
 LABELS = "labels"  # name of the carry
 Labels = NDArray[np.int32]
@@ -39,10 +40,11 @@ class Later:
 
     points: Matrix  # (k, p)
     sparse: bool
+    unit: bool = False  # rows and centres have length one
 
     @cached_property
     def centers(self) -> kernels.Centers:
-        return kernels.centers_of(self.points, self.sparse)
+        return kernels.centers_of(self.points, self.sparse, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +234,11 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Inertia:
-    """sum_i s_i min_j |x_i - c_j|^2, in twice the working precision."""
+    """sum_i s_i min_j |x_i - c_j|^2, or of 1 - cosine, in twice the working precision."""
 
     centers: kernels.Centers
     rows: int | None = None  # at most so many labels are answered too; None: no labels
+    unit: bool = False  # 1 - cosine
     exact: ClassVar[bool] = False
 
     @property
@@ -244,9 +247,13 @@ class Inertia:
         return self.rows is not None
 
     def of(self, block: Block, /) -> Assigned:
-        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
-        assert square is not None
-        inertia = Double(*kernels.double_sum(square, block.weight))
+        if self.unit:
+            label, apart = nearest_by_cosine(block, self.centers)
+            inertia = Double(*kernels.double_sum(apart, full_weight(block)))
+        else:
+            label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+            assert square is not None
+            inertia = Double(*kernels.double_sum(square, block.weight))
         return Assigned(inertia, () if self.rows is None or not block.n else (label,))
 
     def merge(self, left: Assigned, right: Assigned, /) -> Assigned:
