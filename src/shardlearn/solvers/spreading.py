@@ -16,6 +16,7 @@ from .sums import moved_means, no_sums, points, transferred
 
 STREAM = 1 << 30  # of draws among candidates: far from those of rounds
 STEPS = 20
+SHARED = 16  # a row has one of so many features at least, where means of rows are looked at
 SEARCHES, PRODUCTS = 8, 1 << 30  # at most, and multiplications of all searches together
 
 
@@ -99,11 +100,19 @@ def squares_among(candidates: Matrix) -> Callable[[Ints], Floats]:
     return of_dense
 
 
+def dense_enough(candidates: Matrix) -> bool:
+    """Whether means of rows are starts: of rows that share few features they lie near zero, and take all rows."""
+    if not isinstance(candidates, Csr):
+        return True
+    m, p = candidates.shape
+    return SHARED * len(candidates.data) >= m * p
+
+
 def settled(candidates: Matrix, masses: Ints, chosen: Ints, units: Units) -> Floats:
     """(k, p) centres after some of Lloyd's iterations on the candidates, each as heavy as its mass."""
     centers, k, sparse = points(take_rows(candidates, chosen)), len(chosen), isinstance(candidates, Csr)
     sums, weights, before = no_sums(centers.shape, units.scale, sparse), np.zeros(k, np.int64), None
-    for _ in range(STEPS):
+    for _ in range(STEPS if units.unit or dense_enough(candidates) else 0):
         label = kernels.nearest_center(candidates, kernels.centers_of(centers, sparse)).label
         moves = kernels.Moves(label, before, masses)
         sums, weights, changed = transferred(sums, weights, candidates, moves, units.scale)

@@ -11,13 +11,14 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import rng
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, doubles, take_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, doubles, take_rows
 
 from .clusters import Later, whole
 from .double import Double
 from .parts import parts_of, stretch, together
 
 NEAR = "near"  # name of the carry
+LAST = 2.0**-60  # of sparse rows, one of zeros is drawn when there is no other: it is nearer to all than they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ class Drawn:
         words = kernels.philox(self.seed, rng.Purpose.SEEDING, ids, self.stream, 0)
         mass = block.extra[f"{NEAR}/square"] if self.near else np.ones(block.n)
         mass = mass if block.weight is None else mass * block.weight
+        if isinstance(block.X, Csr):
+            mass = np.where(np.diff(block.X.indptr) > 0, mass, LAST * mass)
         key = np.full(block.n, np.inf)
         np.divide(-kernels.log1p(-rng.uniform(words)), mass, out=key, where=mass > 0)
         where = np.flatnonzero((key <= limit) & (key < np.inf))
