@@ -14,6 +14,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what ru
 hypothesis.settings.register_profile("shardlearn", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("shardlearn")
 
+MEASURED = {
+    "core",
+    "engines",
+    "laws",
+    "probes",
+    "solvers",
+}  # folders whose tests have to reach every branch: measuring is slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name not in MEASURED:
+            item.add_marker(pytest.mark.no_cover)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (make test-all)")

@@ -34,3 +34,6 @@ def test_spans_cover_the_rows(first: int, count: int, rows: int) -> None:
     assert all(
         start // rows == (stop - 1) // rows == block for block, (start, stop) in zip(grid.blocks, spans, strict=False)
     )
+    if count:
+        part = grid.part(grid.blocks[1:] or grid.blocks)
+        assert [part.span(block) for block in part.blocks] == (spans[1:] or spans), "blocks keep their numbers"

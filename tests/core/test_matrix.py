@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from shardlearn.core.matrix import Csr, concat_rows, nbytes, raw, slice_rows, take_rows, to_dense
+from shardlearn.core.matrix import Csr, concat_rows, nbytes, own_rows, raw, slice_rows, take_rows, to_dense
 
 
 def csr(dense: np.ndarray) -> Csr:
@@ -28,6 +28,10 @@ def test_sparse_and_dense_agree(n: int, p: int, seed: int, cut: int, other: int)
     start, stop = sorted((min(cut, n), min(other, n)))
     part = slice_rows(X, start, stop)
     assert to_dense(part).tolist() == dense[start:stop].tolist()
+    own = own_rows(X, start, stop)
+    assert isinstance(own, Csr)
+    assert to_dense(own).tolist() == to_dense(part).tolist()
+    assert own.data.size == np.count_nonzero(dense[start:stop]), "and nothing of other rows"
     where = np.flatnonzero(draw.random(stop - start) < 0.5)
     assert to_dense(take_rows(part, where)).tolist() == dense[start:stop][where].tolist()
     both = concat_rows([part, X])
@@ -38,6 +42,7 @@ def test_sparse_and_dense_agree(n: int, p: int, seed: int, cut: int, other: int)
 def test_dense_rows() -> None:
     X = np.arange(6.0).reshape(3, 2)
     assert np.shares_memory(slice_rows(X, 1, 3), X)
+    assert own_rows(np.asfortranarray(X), 1, 3).flags.c_contiguous
     assert to_dense(take_rows(X, np.array([2]))).tolist() == [[4, 5]]
     assert to_dense(concat_rows([X, X])).shape == (6, 2)
     assert nbytes(X) == 48

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, ClassVar
 
 import numpy as np
@@ -223,9 +225,21 @@ class CutWalk(Walk):
 
 @dataclass(frozen=True)
 class Where(SpreadSum):
-    """Each part says in which process it was finished. The first to finish part 1 dies if there is no such file yet."""
+    """Each part says in which process it was finished. The first to finish part 1 dies if there is no such file yet.
+
+    `crowd`: so many processes have a part of the answer; whoever comes first waits for the others.
+    """
 
     grave: str = ""
+    crowd: int = 0
+
+    def of(self, block: Block, /) -> Array:
+        if self.crowd:
+            Path(f"{self.grave}.{os.getpid()}").touch()
+            until = monotonic() + 30.0
+            while len(list(Path(self.grave).parent.glob("*.*"))) < self.crowd and monotonic() < until:
+                sleep(0.01)
+        return super().of(block)
 
     def finish(self, i: int, merged: Array, /) -> Any:
         if i == 1 and self.grave and not os.path.exists(self.grave):

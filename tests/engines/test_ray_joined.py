@@ -23,12 +23,19 @@ pytestmark = pytest.mark.slow  # two clusters are started
 
 
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[tuple[str, int]]:
-    """A head node with two CPUs: where it is, and the process that looks after its servers."""
+def running(folder: Path, cpus: int = 2, **environment: str) -> Iterator[tuple[str, int]]:
+    """A head node: where it is, and the process that looks after its servers."""
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    command = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    command = [
+        Path(sys.executable).with_name("ray"),
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        f"--num-cpus={cpus}",
+    ]
     more = ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     env = clean() | environment
     with open(folder / "log", "wb") as log:
@@ -83,3 +90,12 @@ def test_a_cluster_without_a_token(short: Path) -> None:
         assert "lets anybody in who can reach it" in refused
         assert "export RAY_AUTH_MODE=token on every node before `ray start`" in refused
         assert joined(at, insecure=True)["equal"]
+
+
+def test_two_processes_of_joblib_on_one_cluster(short: Path, tmp_path: Path) -> None:
+    """Each takes a worker of it, the caller a third for its last fit, and the search ends as it does here."""
+    with running(short, 3, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN) as (at, _):
+        command = [sys.executable, "-W", "error", "-m", "tests.engines.ray_searched", str(tmp_path)]
+        env = clean() | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "SHARDLEARN_ENGINE": f"ray:{at}"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True, cwd=ROOT, env=env)
+    assert json.loads(done.stdout) == {"equal": True, "who": ["ray 1", "ray 1"]}

@@ -161,7 +161,7 @@ def test_large_answers_alone_stay_with_workers(children: SubprocessPool) -> None
 def test_a_death_while_parts_are_merged(children: SubprocessPool, tmp_path: Path) -> None:
     """Also of the worker that keeps some of them: what it had is asked for again."""
     engine, seen = subprocess_engine(children, ALWAYS), Seen()
-    query = Query(Where(grave=str(tmp_path / "grave")))
+    query = Query(Where(grave=str(tmp_path / "grave"), crowd=3))
     answer = engine.fold({"train": engine.open(random_blocks())}, query, emit=seen)
     assert np.array_equal(np.delete(answer, [2, 5]), reference(random_blocks(), Query(SpreadSum())))
     merging = [retried for retried in seen.of(PieceRetried) if retried.merging]

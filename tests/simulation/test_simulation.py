@@ -15,8 +15,6 @@ from tests.simulation.subjects import SUBJECTS, reference
 
 SEEDS = 2_000
 
-pytestmark = pytest.mark.no_cover  # measuring takes longer than the runs; tests/engines covers the policy
-
 
 @dataclass
 class Tally:
