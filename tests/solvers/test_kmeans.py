@@ -31,6 +31,7 @@ from shardlearn.solvers.seeding import ROUNDS
 from shardlearn.solvers.spreading import SEARCHES, STEPS, potential, searched, settled, spread
 from shardlearn.solvers.together import Together
 from shardlearn.statistics.cells import Cells
+from shardlearn.statistics.registry import sparse
 from shardlearn.statistics.seeding import Drawn
 
 rng = np.random.default_rng(0)
@@ -293,6 +294,33 @@ def test_draws_follow_the_distances() -> None:
     found = [int(Drawn(1, 1, seed, 1, near=True).of(near).id[0]) for seed in range(4000)]
     share = np.bincount(found) / 4000
     np.testing.assert_allclose(share, np.array([1, 4, 9]) / 14, atol=0.03)
+
+
+def test_sparse_rows_of_zeros_are_drawn_last() -> None:
+    """They are nearer to all rows than those with few features in common are to each other."""
+    X = np.zeros((60, 40))
+    X[np.arange(40), np.arange(40)] = 1.0
+    rows = sparse(X)
+    for seed in range(5):
+        for seeding in ("k-means||", "k-means++", "random"):
+            state = solved(KMeans(Lloyd(0.0, 1), seeding), clusters(rows, 30, seed=seed), rows).lloyd
+            assert np.count_nonzero(state.weights > 1) <= 1, seeding  # the zeros are together
+    nothing = sparse(np.zeros((9, 4)))
+    assert solved(KMeans(Lloyd()), clusters(nothing, 3), nothing).lloyd.inertia == 0.0
+
+
+def test_rows_that_share_few_features_are_not_averaged() -> None:
+    """Means of such rows would lie near zero: every row would be nearest to the largest of them."""
+    draw = np.random.default_rng(3)
+    X = np.where(draw.random((300, 400)) < 0.01, 1.0, 0.0)
+    thin, masses = sparse(X), draw.integers(1, 5, 300)
+    units = Units(scale(np.ones(400), int(masses.sum())), None, None)
+    chosen = spread(thin, masses, 8, 1)
+    np.testing.assert_array_equal(settled(thin, masses, chosen, units), X[chosen])
+    several = sparse(np.where(draw.random((300, 20)) < 0.3, 1.0, 0.0))
+    units = Units(scale(np.ones(20), int(masses.sum())), None, None)
+    means = settled(several, masses, spread(several, masses, 8, 1), units)
+    assert not np.isin(means, [0.0, 1.0]).all()
 
 
 def test_rounds_draw_rows_far_from_the_candidates() -> None:
