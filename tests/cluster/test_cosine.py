@@ -113,6 +113,17 @@ def test_rows_of_zeros(form: str, weighted: bool) -> None:
         np.testing.assert_allclose(lengths, 1.0, rtol=1e-12)
 
 
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_rows_of_zeros_have_the_first_label(form: str) -> None:
+    """Wherever the centres are, whose lengths differ by rounding."""
+    rows = np.where(np.arange(4000)[:, None] % 9 == 0, 0.0, THIN)
+    data = sparse.csr_array(rows) if form == "csr" else rows
+    for first in range(1, 9):
+        model = KMeans(8, init=rows[first : first + 64 : 8] + 1e-3, metric="cosine", max_iter=2).fit(data)
+        assert not model.labels_[::9].any()
+        assert not model.predict(data[:9])[0]
+
+
 def test_nothing_has_a_direction() -> None:
     for data in (np.zeros((9, 3)), sparse.csr_array((9, 3), dtype=float)):
         for init in ("k-means||", np.eye(3)):
