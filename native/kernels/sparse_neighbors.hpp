@@ -12,7 +12,7 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
-constexpr i64 BESIDE = 512;  // points that are looked at together
+constexpr i64 TILE_LISTS = 512;  // points that are looked at together
 constexpr i64 OFTEN = 8;     // a feature that more than one in so many of them have is a line of numbers, not a list
 constexpr int SV = 4;        // vectors of points in registers
 constexpr double HUGE_HALF = 1e300, SMALLEST = 1e-300;
@@ -28,12 +28,12 @@ class SparseSearch {
     void run() {
         start_.resize(static_cast<std::size_t>(c_.p + 1));
         line_.resize(static_cast<std::size_t>(c_.p));
-        held_.resize(static_cast<std::size_t>(BESIDE));
-        for (first_ = 0; first_ < c_.m; first_ += BESIDE) {
-            count_ = least(BESIDE, c_.m - first_);
+        held_.resize(static_cast<std::size_t>(TILE_LISTS));
+        for (first_ = 0; first_ < c_.m; first_ += TILE_LISTS) {
+            count_ = least(TILE_LISTS, c_.m - first_);
             invert();
             keep_.open(first_, count_);
-            for (i64 j = 0; j < BESIDE; ++j) open(j);
+            for (i64 j = 0; j < TILE_LISTS; ++j) open(j);
             for (i64 i = 0; i < n_; ++i) compare(i);
             for (i64 j = 0; j < count_; ++j) decide(j);
             keep_.close();
@@ -59,7 +59,7 @@ class SparseSearch {
     std::vector<std::vector<Doubt>> held_;
     std::vector<const double*> here_;  // lines of a row
     std::vector<double> by_;
-    double products_[BESIDE], half_[BESIDE], limit_[BESIDE], bound_[BESIDE];
+    double products_[TILE_LISTS], half_[TILE_LISTS], limit_[TILE_LISTS], bound_[TILE_LISTS];
 
     void invert() {
         const i64 *from = c_.indptr + first_, begin = from[0], end = from[count_];
@@ -74,12 +74,12 @@ class SparseSearch {
             listed += often ? 0 : some;
         }
         who_.resize(static_cast<std::size_t>(listed)), what_.resize(static_cast<std::size_t>(listed));
-        lines_.assign(static_cast<std::size_t>(lines * BESIDE), 0.0);
+        lines_.assign(static_cast<std::size_t>(lines * TILE_LISTS), 0.0);
         for (i64 j = 0; j < count_; ++j)
             for (i64 a = from[j]; a < from[j + 1]; ++a) {
                 auto t = static_cast<std::size_t>(c_.indices[a]);
                 if (line_[t] >= 0) {
-                    lines_[static_cast<std::size_t>(line_[t] * BESIDE + j)] = c_.data[a];
+                    lines_[static_cast<std::size_t>(line_[t] * TILE_LISTS + j)] = c_.data[a];
                 } else {  // in the end each start is where its own list ends, and the next begins
                     auto at = static_cast<std::size_t>(start_[t + 1]++);
                     who_[at] = static_cast<std::int32_t>(j), what_[at] = c_.data[a];
@@ -115,7 +115,7 @@ class SparseSearch {
             const double value = static_cast<double>(x_.data[a]);
             const auto t = static_cast<std::size_t>(x_.indices[a]);
             if (line_[t] >= 0) {
-                here_.push_back(lines_.data() + line_[t] * BESIDE), by_.push_back(value);
+                here_.push_back(lines_.data() + line_[t] * TILE_LISTS), by_.push_back(value);
                 continue;
             }
             for (std::int32_t at = start_[t]; at < start_[t + 1]; ++at) {

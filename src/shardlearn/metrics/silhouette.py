@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from shardlearn import engines, kernels
 from shardlearn.core.errors import InputError, ParameterError
 from shardlearn.core.events import ignore
-from shardlearn.core.matrix import Array, Floats, Ints
+from shardlearn.core.matrix import Array, Floats, Ints, take_rows
 from shardlearn.core.query import Query
 from shardlearn.core.statistic import Statistic
 from shardlearn.data import Laid, Source, Spec, lay_out, open_source, verify
@@ -172,7 +172,7 @@ def _check(found: LabelCounts) -> None:
 
 def _ascending(drawn: DrawnRows) -> DrawnRows:
     order = np.argsort(drawn.id)
-    return DrawnRows(drawn.key[order], drawn.id[order], np.ascontiguousarray(drawn.X[order]))
+    return DrawnRows(drawn.key[order], drawn.id[order], take_rows(drawn.X, order))
 
 
 def _silhouettes(ids: Ints, labels: Array, far: Distances) -> Silhouettes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Floats
+from shardlearn.core.matrix import Floats, to_dense
 from shardlearn.statistics.clusters import whole
 from shardlearn.statistics.seeding import Drawn, Spans
 
@@ -83,5 +83,5 @@ def _reassigned(problem: Clusters, now: Learned, rows: Block, ratio: float) -> L
     others = np.ones(len(counts), np.bool_)
     others[small] = False
     centers = now.centers.copy()
-    centers[small] = drawn.X
-    return replace(now, centers=centers, running=now.running.placed(small, drawn.X, float(counts[others].min())))
+    centers[small] = placed = to_dense(drawn.X)
+    return replace(now, centers=centers, running=now.running.placed(small, placed, float(counts[others].min())))
