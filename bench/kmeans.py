@@ -9,14 +9,18 @@ import gzip
 import json
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from .peers import INTEL, SKLEARN, US
 from .settings import DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
@@ -36,21 +40,27 @@ WHO = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Float32 rows, and how many clusters are looked for."""
+    """Float32 rows, or sparse float64 ones, and how many clusters are looked for."""
 
     name: str
     k: int
-    make: Callable[[], np.ndarray]
+    make: Callable[[], Any]
+    peers: tuple[str, ...] = (US, SKLEARN, INTEL, FAISS, PYARROW)
 
     def written(self) -> Path:
         folder = FOLDER / f"kmeans-{self.name.replace(' ', '-')}-{SCALE:g}"
         if not (folder / "done").exists():
             folder.mkdir(parents=True, exist_ok=True)
             X = self.make()
-            np.save(folder / "X.npy", X)
-            chosen = np.random.default_rng(1).choice(len(X), self.clusters(len(X)), replace=False)
-            np.save(folder / "start.npy", X[chosen])
-            pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(X.T)}), folder / "X.parquet")
+            n = X.shape[0]
+            chosen = X[np.random.default_rng(1).choice(n, self.clusters(n), replace=False)]
+            if sp.issparse(X):
+                sp.save_npz(folder / "X.npz", X)
+                np.save(folder / "start.npy", chosen.toarray())
+            else:
+                np.save(folder / "X.npy", X)
+                np.save(folder / "start.npy", chosen)
+                pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(X.T)}), folder / "X.parquet")
             (folder / "done").touch()
         return folder
 
@@ -74,10 +84,19 @@ def fashion() -> np.ndarray:
     return pixels[: rows(len(pixels))].astype(np.float32) / 255
 
 
+def newsgroups() -> sp.csr_matrix:
+    """Tf-idf of what people wrote, as TfidfVectorizer gives it."""
+    with tarfile.open(Path(DATA or "") / "newsgroups20" / "20news-bydate.tar.gz") as archive:
+        files = [archive.extractfile(member) for member in archive if member.isfile()]
+        texts = [file.read().decode("latin-1").partition("\n\n")[2] for file in files if file]
+    return TfidfVectorizer(max_features=40_000, stop_words="english").fit_transform(texts[: rows(len(texts))])
+
+
 TABLES = [
     Rows("1M x 32 k 64", 64, lambda: mixture(1_000_000, 32, 64)),
     Rows("200k x 128 k 1000", 1000, lambda: mixture(200_000, 128, 1000)),
     *([Rows("Fashion-MNIST k 100", 100, fashion)] if DATA else []),
+    *([Rows("tf-idf 18,846 x 40,000 k 20", 20, newsgroups, (US, SKLEARN, INTEL))] if DATA else []),
 ]
 
 
@@ -128,7 +147,7 @@ def table() -> list[tuple[str, ...]]:
 def race(one: Rows, task: str) -> list[tuple[str, ...]]:
     """Interleaved runs of all; of seeding, from several seeds."""
     folder = one.written()
-    field_ = [Contender.start(library, algorithm, folder) for library, algorithm in WHO[task]]
+    field_ = [Contender.start(*who, folder) for who in WHO[task] if who[0] in one.peers]
     try:
         for number in range(-1, REPEATS):  # the first one warms up
             for contender in field_:

@@ -13,20 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from .kmeans import ARRAY, FAISS, FIT, HELD, READ, STREAMED
 from .parquet import LEAN, own_threads
 from .peers import INTEL, US
 
 LEAST = 90_000_000  # bytes of memory in which two threads can stream
-Fit = Callable[[np.ndarray], np.ndarray]  # rows -> centres
+Fit = Callable[[Any], np.ndarray]  # rows -> centres
 
 
 def main(library: str, algorithm: str, folder: str, threads: str) -> None:
     warnings.simplefilter("ignore")  # that a fixed number of iterations has not converged
     reply = sys.stdout
     sys.stdout = sys.stderr
-    X, start = np.load(Path(folder, "X.npy")), np.load(Path(folder, "start.npy"))
+    sparse = Path(folder, "X.npz")
+    X = as_csr(sp.load_npz(sparse)) if sparse.exists() else np.load(Path(folder, "X.npy"))
+    start = np.load(Path(folder, "start.npy"))
     for line in sys.stdin:
         order = json.loads(line)
         try:
@@ -39,7 +42,12 @@ def main(library: str, algorithm: str, folder: str, threads: str) -> None:
         print(json.dumps(answer), file=reply, flush=True)
 
 
-def timed(fit: Fit, X: np.ndarray, library: str, threads: int) -> dict[str, Any]:
+def as_csr(X: Any) -> sp.csr_matrix:
+    """With the indices that all libraries take."""
+    return sp.csr_matrix((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
+
+
+def timed(fit: Fit, X: Any, library: str, threads: int) -> dict[str, Any]:
     gc.collect()
     with within(library, threads):
         began = time.perf_counter()
@@ -113,11 +121,12 @@ def of_faiss(start: np.ndarray, iterations: int) -> Fit:
     return fit
 
 
-def inertia(X: np.ndarray, centers: np.ndarray) -> float:
+def inertia(X: Any, centers: np.ndarray) -> float:
     total, half = 0.0, 0.5 * (centers * centers).sum(axis=1)
-    for first in range(0, len(X), 8192):
+    for first in range(0, X.shape[0], 8192):
         part = X[first : first + 8192].astype(np.float64)
-        total += float((part * part).sum() + 2.0 * (half - part @ centers.T).min(axis=1).sum())
+        squares = part.multiply(part) if sp.issparse(part) else part * part
+        total += float(squares.sum() + 2.0 * (half - part @ centers.T).min(axis=1).sum())
     return total
 
 

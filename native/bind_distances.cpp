@@ -26,6 +26,15 @@ void unit_rows(const AnyIn& data, i64 p, int side, const Out<double>& out) {
     kernels().unit_rows(x, side, to);
 }
 
+void normalize(const AnyIn& data, const Maybe<std::int32_t>& indices, const Maybe<i64>& indptr, i64 p,
+               const nb::ndarray<nb::c_contig, nb::device::cpu>& out, const Out<bool>& none) {
+    Rows x = rows_of({data, indices, indptr, p});
+    bool* to = values(none, {x.n}, "none");
+    if (out.dtype() != data.dtype() || out.size() != data.size()) throw nb::value_error("out is unlike X.");
+    Outside o;
+    kernels().normalize(x, out.data(), to);
+}
+
 // Two ascending lists of each point as one, in the place of the first; `origin` says where each entry stood: below k in the first.
 void join_nearest(const Out<double>& keys, const Out<i64>& found, const In<double>& other, const In<i64>& others,
                   const Out<std::int32_t>& origins) {
@@ -56,6 +65,8 @@ void bind_distances(nb::module_& m) {
     m.def("nearest_by", nearest_by, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("ids"), SL_ARRAY("points"),
           nb::arg("measure"), nb::arg("power"), SL_ARRAY("keys"), SL_ARRAY("found"));
     m.def("unit_rows", unit_rows, SL_ARRAY("data"), nb::arg("n_columns"), nb::arg("side"), SL_ARRAY("out"));
+    m.def("normalize", normalize, SL_ARRAY("data"), nb::arg("indices").none(), nb::arg("indptr").none(), nb::arg("n_columns"),
+          SL_ARRAY("out"), SL_ARRAY("none"));
     m.def("join_nearest", join_nearest, SL_ARRAY("keys"), SL_ARRAY("found"), SL_ARRAY("other"), SL_ARRAY("others"),
           SL_ARRAY("origin"));
 }

@@ -120,6 +120,15 @@ void cell_means(const In<i64>& at, const In<i64>& limbs, const In<i64>& weights,
     kernels().cell_means(cells, means, to, far);
 }
 
+void unit_lines(const In<i64>& weights, const In<double>& before, const Out<double>& lines, const Out<double>& squares) {
+    i64 k = static_cast<i64>(weights.shape(0)), p = static_cast<i64>(before.shape(0));
+    i64 line = line_of(static_cast<i64>(before.shape(1)), k);
+    Means means = {values(weights, {k}, "weights"), values(before, {p, line}, "before"), nullptr, k, p, line, 1, 1};
+    double *to = values(lines, {p, line}, "lines"), *far = values(squares, {k}, "squares");
+    Outside o;
+    kernels().unit_lines(means, to, far);
+}
+
 }  // namespace
 
 #define SL_ROWS nb::arg("data").noconvert(), nb::arg("indices").none(), nb::arg("indptr").none(), nb::arg("n_columns")
@@ -137,6 +146,7 @@ void bind_sparse_clusters(nb::module_& m) {
           SL_ARRAY("out_at"), SL_ARRAY("out_limbs"));
     m.def("cell_means", cell_means, SL_ARRAY("at"), SL_ARRAY("limbs"), SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("factor"),
           nb::arg("room"), SL_ARRAY("lines"), SL_ARRAY("squares"));
+    m.def("unit_lines", unit_lines, SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("lines"), SL_ARRAY("squares"));
 }
 
 }  // namespace shardlearn

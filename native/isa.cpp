@@ -78,6 +78,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::moved_cells,
     isa::join_cells,
     isa::cell_means,
+    isa::unit_lines,
     isa::dense_squares,
     isa::nearest_by,
     isa::unit_rows,
@@ -91,6 +92,7 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::plant,
     isa::tree_nearest,
     isa::tree_within,
+    isa::normalize,
     isa::peak_flops,
     isa::peak_read,
 };

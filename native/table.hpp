@@ -237,6 +237,7 @@ struct Table {
     std::int64_t (*moved_cells)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* weight, Cells&);
     std::int64_t (*join_cells)(const Cells&, const Cells&, std::int64_t limbs, const Cells& out);
     void (*cell_means)(const Cells&, const Means&, double* out, double* squares);
+    void (*unit_lines)(const Means&, double* lines, double* squares);
     void (*dense_squares)(const Rows&, const double* points, std::int64_t k, double* out);
     void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,
                        const Found&);
@@ -254,6 +255,7 @@ struct Table {
                                  double power, const Found&);
     std::int64_t (*tree_within)(const Planted&, const std::int64_t* ids, const double* points, std::int64_t m, Measure,
                                 double power, double limit, const Sink&);
+    void (*normalize)(const Rows&, void* out, bool* none);
     double (*peak_flops)(std::int64_t rounds);
     double (*peak_read)(const double* x, std::int64_t n);
 };

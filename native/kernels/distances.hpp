@@ -204,4 +204,19 @@ inline void unit_values(const Rows& x, double* out) {
     x.single ? unit_values_of<float>(x, out) : unit_values_of<double>(x, out);
 }
 
+template <class T>
+inline void normalize_as(const Rows& x, T* out, bool* none) {
+    double* unit = scratch(0, x.p);
+    for (i64 i = 0; i < x.n; ++i) {
+        i64 from = x.indptr ? x.indptr[i] : i * x.p, count = x.indptr ? x.indptr[i + 1] - from : x.p;
+        none[i] = !unit_row(static_cast<const T*>(x.data) + from, count, unit);
+        for (i64 t = 0; t < count; ++t) out[from + t] = static_cast<T>(unit[t]);
+    }
+}
+
+// Rows over their lengths, in the places and the precision of x; and which of them have none.
+inline void normalize(const Rows& x, void* out, bool* none) {
+    x.single ? normalize_as(x, static_cast<float*>(out), none) : normalize_as(x, static_cast<double*>(out), none);
+}
+
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -136,6 +136,26 @@ inline void halves(const double* values, i64 k, i64 p, i64 line, double* half) {
     for (i64 j = 0; j < line; ++j) half[j] = j < k ? 0.5 * squares.total(j) : __builtin_inf();
 }
 
+// Points over their lengths, in place; those without weight or length are as they were before. And how far each went, squared.
+inline void unit_lines(const Means& m, double* lines, double* squares) {
+    i64 line = m.line;
+    Squares size(0, line), apart(1, line);
+    for (i64 t = 0; t < m.p; ++t) size.add(t, [&](i64 j) { return load(lines + t * line + j); });
+    double* length = scratch(2, line);
+    for (i64 j = 0; j < line; ++j) {
+        double square = j < m.k && m.weight[j] > 0 ? size.total(j) : 0.0;
+        length[j] = square > 0.0 ? std::sqrt(square) : 0.0;
+    }
+    for (i64 t = 0; t < m.p; ++t) {
+        for (i64 j = 0; j < line; j += W) {
+            V by = load(length + j), old = load(m.before + t * line + j), one = load(lines + t * line + j);
+            store(lines + t * line + j, select(lt(zero(), by), one / by, old));
+        }
+        apart.add(t, [&](i64 j) { return load(lines + t * line + j) - load(m.before + t * line + j); });
+    }
+    for (i64 j = 0; j < m.k; ++j) squares[j] = apart.total(j);
+}
+
 // -- sums ---------------------------------------------------------------------------------------------------------------
 
 struct Visit {  // of a stored value to a cell or two

@@ -437,6 +437,12 @@ def cell_means(
     lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
+def unit_lines(
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    before: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+    squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
 def nearest_by(
     data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
     n_columns: int,
@@ -452,6 +458,14 @@ def unit_rows(
     n_columns: int,
     side: int,
     out: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> None: ...
+def normalize(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)] | None,
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    n_columns: int,
+    out: Annotated[NDArray, dict(order="C", device="cpu")],
+    none: Annotated[NDArray[numpy.bool_], dict(order="C", device="cpu")],
 ) -> None: ...
 def join_nearest(
     keys: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],

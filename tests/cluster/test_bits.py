@@ -29,6 +29,13 @@ CASES: dict[str, tuple[Any, Any, Any]] = {
     "centres ruled out along few directions": (KMeans(64, random_state=1, max_iter=6), WIDE, None),
     "one by one": (KMeans(5, init="k-means++", random_state=1, max_iter=8), NARROW, None),
     "restarts": (KMeans(5, init="random", n_init=3, random_state=1, max_iter=8), NARROW, None),
+    "cosine": (KMeans(12, random_state=1, max_iter=8, metric="cosine"), NARROW - 300.0, WEIGHT),
+    "cosine, f32": (KMeans(12, random_state=1, max_iter=8, metric="cosine"), (NARROW - 300.0).astype(np.float32), None),
+    "cosine, sparse": (
+        KMeans(5, random_state=1, max_iter=8, metric="cosine"),
+        sparse.csr_array(np.where(NARROW > 310, NARROW, 0)),
+        WEIGHT,
+    ),
     "sparse": (KMeans(5, random_state=1, max_iter=8), sparse.csr_array(np.where(NARROW > 310, NARROW, 0)), WEIGHT),
     "halves": (BisectingKMeans(9, random_state=1, max_iter=4), NARROW, None),
     "halves, f32, weights": (
@@ -75,9 +82,11 @@ def test_any_number_of_threads(name: str) -> None:
         np.testing.assert_array_equal(model.transform(X[i : i + 1])[0], distances[i])
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_whatever_holds_the_rows(dtype: Any, tmp_path: Path) -> None:
-    names, model = [f"x{j}" for j in range(17)], KMeans(6, random_state=2, max_iter=5)
+@pytest.mark.parametrize(
+    ("dtype", "metric"), [(np.float64, "euclidean"), (np.float32, "euclidean"), (np.float64, "cosine")]
+)
+def test_whatever_holds_the_rows(dtype: Any, metric: str, tmp_path: Path) -> None:
+    names, model = [f"x{j}" for j in range(17)], KMeans(6, random_state=2, max_iter=5, metric=metric)
     X = NARROW[:60_000].astype(dtype)
     data = pa.table({**dict(zip(names, X.T, strict=True)), "w": WEIGHT[:60_000]})
     wanted = shardlearn.fingerprint(model.fit(X, sample_weight=WEIGHT[:60_000]))
@@ -85,11 +94,12 @@ def test_whatever_holds_the_rows(dtype: Any, tmp_path: Path) -> None:
         assert shardlearn.fingerprint(model.fit(held, sample_weight="w")) == wanted, name
 
 
-def test_little_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_little_memory(metric: str, tmp_path: Path) -> None:
     """Where neither rows nor labels can be kept, they are read and found again."""
     names = [f"x{j}" for j in range(17)]
     pyarrow.parquet.write_table(pa.table(dict(zip(names, NARROW.T, strict=True))), tmp_path / "x.parquet")
-    model = KMeans(6, random_state=2, max_iter=5)
+    model = KMeans(6, random_state=2, max_iter=5, metric=metric)
     wanted = shardlearn.fingerprint(model.fit(NARROW))
     with shardlearn.engine("threads", workers=1, memory="45MB"):
         assert shardlearn.fingerprint(model.fit(tmp_path / "x.parquet")) == wanted
@@ -123,10 +133,11 @@ class StopError(Exception):
     """In the middle of a fit."""
 
 
-def test_a_fit_that_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["f64", "cosine", "cosine, sparse", "sparse"])
+def test_a_fit_that_goes_on(name: str, tmp_path: Path) -> None:
     """Stopped in the middle by an error, called again."""
-    model = KMeans(12, random_state=1, max_iter=8)
-    wanted = shardlearn.fingerprint(model.fit(NARROW))
+    model, X, weight = CASES[name]
+    wanted, passes = bits(model, X, weight), model.report_.passes
 
     told = Lloyd.tell
 
@@ -138,8 +149,8 @@ def test_a_fit_that_goes_on(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch, shardlearn.checkpoint(tmp_path / "run", every=0):
         patch.setattr(Lloyd, "tell", tell)
         with pytest.raises(StopError):
-            model.fit(NARROW)
+            model.fit(X, sample_weight=weight)
+    again = KMeans(**model.get_params())
     with shardlearn.checkpoint(tmp_path / "run", every=0):
-        again = KMeans(12, random_state=1, max_iter=8).fit(NARROW)
-    assert shardlearn.fingerprint(again) == wanted
-    assert again.report_.passes < model.fit(NARROW).report_.passes
+        assert bits(again, X, weight) == wanted
+    assert again.report_.passes < passes

@@ -12,6 +12,7 @@ from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 ESTIMATORS = [
     KMeans(n_clusters=3),
     KMeans(n_clusters=3, init="random", n_init=2),
+    KMeans(n_clusters=3, metric="cosine"),
     MiniBatchKMeans(n_clusters=3),
     BisectingKMeans(n_clusters=3),
 ]

@@ -67,9 +67,11 @@ def test_an_outlier_in_float64() -> None:
     assert adjusted_rand_score(ours.labels_, other.labels_) > 0.99  # theirs loses the digits of the others
 
 
-def test_empty_clusters_as_in_scikit_learn() -> None:
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_empty_clusters_as_in_scikit_learn(form: str) -> None:
     start = np.concatenate([X[:5], np.full((2, 6), 1e3), np.full((1, 6), 2e3)])
-    ours, other = KMeans(8, init=start, tol=0.0).fit(X), theirs(X, start, tol=0.0).fit(X)
+    data = sparse.csr_array(X) if form == "csr" else X
+    ours, other = KMeans(8, init=start, tol=0.0).fit(data), theirs(X, start, tol=0.0).fit(X)
     np.testing.assert_array_equal(ours.labels_, other.labels_)
     assert ours.inertia_ == pytest.approx(other.inertia_, rel=1e-12)
 
@@ -164,8 +166,8 @@ def test_a_scikit_learn_object(dtype: Any) -> None:
 
 def test_signature_is_that_of_scikit_learn() -> None:
     mine, other = inspect.signature(KMeans).parameters, inspect.signature(sk.KMeans).parameters
-    assert list(mine) == list(other)
-    assert {name for name in mine if mine[name].default != other[name].default} == {"init"}
+    assert list(mine) == [*other, "metric"]
+    assert {name for name in other if mine[name].default != other[name].default} == {"init"}
     for method in ("fit", "predict", "transform", "score", "fit_predict", "fit_transform"):
         assert inspect.signature(getattr(KMeans, method)).parameters.keys() == (
             inspect.signature(getattr(sk.KMeans, method)).parameters.keys()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import re
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import cluster as sk
-from tests.linear_model.test_real import covertype, held, kddcup, libsvm
+from tests.linear_model.test_real import FOLDER, covertype, held, kddcup, libsvm
 from tests.linear_model.test_real import pytestmark as pytestmark
+from tests.project.sources import ROOT
 
 from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 
@@ -89,3 +94,26 @@ def test_as_good_as_scikit_learn(ours: Any, theirs: Any) -> None:
     for X, k in ((fashion()[::4], 20), (covertype()[0][::9], 20)):
         mine, other = ([kind(k, random_state=s).fit(X).inertia_ for s in range(3)] for kind in (ours, theirs))
         assert np.median(mine) <= 1.02 * np.median(other)
+
+
+def test_topics_of_newsgroups(tmp_path: Path) -> None:
+    """The example's clusters are about something, and agree with groups that they do not know."""
+    held("newsgroups20", "20news-bydate.tar.gz")
+    program = [sys.executable, "-W", "error", ROOT / "examples" / "newsgroup_topics.py", FOLDER]
+    run = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    topics = [line for line in run.stdout.splitlines() if "%" in line]
+    assert len(topics) == 20
+    for terms in ("space nasa orbit", "god jesus", "key", "hockey", "windows", "armenian"):
+        assert any(all(term in line.split() for term in terms.split()) for line in topics), terms
+    rand, measure = (float(found) for found in re.findall(r"(?:index|measure) ([0-9.]+)", run.stdout))
+    assert rand > 0.2
+    assert measure > 0.35
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_example_without_its_data_says_what_it_wants(tmp_path: Path) -> None:
+    program = [sys.executable, ROOT / "examples" / "newsgroup_topics.py", tmp_path]
+    run = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert "name the folder that holds it, or set SHARDLEARN_DATA" in run.stderr

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Csr, Floats, Matrix
+from shardlearn.core.matrix import Csr, Floats, Matrix, raw
 from shardlearn.data.packing import packer
 
 ROWS = (0, 1, 63, 257, 4097)
@@ -242,6 +242,7 @@ def add_clusters(hashes: Hashes) -> None:
                 changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
                 hashes.add("cluster_sums", changed, sums, weights)
                 hashes.add("cluster_means", kernels.cluster_means(sums, weights, np.zeros((k, p)), scale))
+            hashes.add("normalized", raw(kernels.normalized(X)[0]).data, kernels.normalized(X)[1])
             if isinstance(X, Csr):
                 add_cells(hashes, X, scale, label, before, numbers(rng, k, p))
             found = kernels.nearest_center(X, kernels.centers_of(numbers(rng, k, p), isinstance(X, Csr)), squares=True)
@@ -260,7 +261,9 @@ def add_cells(hashes: Hashes, X: Csr, scale: fixed.Scale, label: Any, before: An
     hashes.add("moved_cells", *first, *second, weights)
     both = kernels.join_cells(*first[:2], *second[:2])
     hashes.add("join_cells", *both)
-    hashes.add("cell_means", *kernels.cell_means(*both, weights, C, scale))
+    means, apart = kernels.cell_means(*both, weights, C, scale)
+    hashes.add("cell_means", means, apart)
+    hashes.add("unit_lines", *kernels.unit_lines(means, weights, C))
     hashes.add("halves", kernels.Across.of(C).half, kernels.lines_of(C)[:, : len(C)])
 
 

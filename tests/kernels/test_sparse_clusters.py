@@ -10,7 +10,8 @@ from tests.kernels.test_clusters import rows
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Csr, to_dense
+from shardlearn.core.matrix import Csr, slice_rows, to_dense
+from shardlearn.statistics import registry
 from shardlearn.statistics.cells import Cells
 
 SHAPES = [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (40, 200, 70)]
@@ -118,3 +119,37 @@ def test_what_does_not_fit_is_refused() -> None:
         kernels.centers_of(np.zeros((0, 5)), sparse=True)
     with pytest.raises(TypeError, match="sparse X"):
         kernels.nearest_center(np.ones((4, 5)), kernels.centers_of(np.ones((1, 5)), sparse=True))
+
+
+@pytest.mark.parametrize("kind", ["f64", "f32", "csr"])
+def test_rows_over_their_lengths(kind: str) -> None:
+    """Rounded once from float64, whatever their size; a row of zeros stays, and is told."""
+    X = rows(kind, 50, 20)
+    huge = [1e-300, 1e300, 1.0, 5e-324] if X.dtype == np.float64 else [1e-30, 1e30, 1.0, 1e-45]
+    dense = to_dense(X) * np.resize(huge, 50)[:, None].astype(X.dtype)
+    dense[::7] = 0.0
+    found, none = kernels.normalized(registry.sparse(dense) if kind == "csr" else dense)
+    assert found.dtype == X.dtype
+    np.testing.assert_array_equal(none, ~dense.any(axis=1))
+    wide = dense.astype(np.longdouble)
+    with np.errstate(invalid="ignore"):
+        wanted = np.where(none[:, None], 0.0, wide / np.sqrt((wide**2).sum(axis=1, keepdims=True)))
+    near = 1e-14 if X.dtype == np.float64 else 1e-7
+    np.testing.assert_allclose(to_dense(found).astype(float), wanted.astype(float), rtol=near, atol=1e-300)
+    a_slice = slice_rows(registry.sparse(dense), 3, 9)
+    np.testing.assert_array_equal(to_dense(kernels.normalized(a_slice)[0]), to_dense(kernels.normalized(dense[3:9])[0]))
+
+
+def test_points_over_their_lengths() -> None:
+    """Those without weight, or without length, stay where they were."""
+    draw = np.random.default_rng(0)
+    C, before = draw.normal(size=(20, 33)), draw.normal(size=(20, 33))
+    C[4], weights = 0.0, draw.integers(1, 9, 20)
+    weights[7] = 0
+    stay = np.isin(np.arange(20), [4, 7])
+    found, squares = kernels.unit_lines(C, weights, before)
+    np.testing.assert_array_equal(found[stay], before[stay])
+    np.testing.assert_allclose(
+        found[~stay], (C / np.linalg.norm(C + (C == 0), axis=1, keepdims=True))[~stay], rtol=1e-14
+    )
+    assert squares.tolist() == [kernels.dot(one, one) for one in found - before]

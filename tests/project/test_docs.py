@@ -46,7 +46,10 @@ def test_readme_code_runs(tmp_path) -> None:
         assert run.returncode == 0, f"$ shardlearn {command}\n{run.stdout}{run.stderr}"
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=short)
+EXAMPLES = [path for path in sorted((ROOT / "examples").glob("*.py")) if "SHARDLEARN_DATA" not in path.read_text()]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=short)  # those on data sets: tests/cluster/test_real.py
 def test_examples_run(example, tmp_path) -> None:
     run = subprocess.run([sys.executable, "-W", "error", example], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from shardlearn.core.errors import InputError
 from shardlearn.core.matrix import Array
@@ -20,12 +21,13 @@ from shardlearn.data import Source
 from shardlearn.faces.answers import answer, measured
 from shardlearn.faces.bases import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from shardlearn.faces.estimator import Face
-from shardlearn.faces.parameters import check_parameters
+from shardlearn.faces.parameters import check_parameters, refuse
 from shardlearn.faces.session import Session, fitting
 from shardlearn.solvers.kmeans import KMeans as Solver
 from shardlearn.solvers.kmeans import KMeansState
 from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.together import Together
+from shardlearn.statistics.unit_rows import UnitRows
 
 from ._outputs import Centers, Distances, LeftOver, Nearest
 from ._starts import best, restarts
@@ -39,7 +41,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Fa
         sum_i s_i min_j |x_i - c_j|^2
 
     by Lloyd's iterations: each row to its nearest centre, each centre to the mean of its rows. ``s_i`` are the weights,
-    ones without `sample_weight`.
+    ones without `sample_weight`. With ``metric="cosine"`` (spherical k-means) it is rows over their lengths, centres of
+    length one, and ``1 - cos(x_i, c_j)`` in place of the square.
 
     A row's label is decided in float64, the lowest number where several centres are equally near; float32 scores with a
     rigorous bound find the few rows for which that has to be computed. Sums are whole numbers, and only rows whose
@@ -76,11 +79,15 @@ default="k-means||"
         Accepted for scikit-learn's sake: X is never overwritten.
     algorithm : {"lloyd", "elkan"}, default="lloyd"
         Accepted for scikit-learn's sake: both name the same iterations, and what is computed is the same.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        By what centres are near. "cosine" is for data whose directions count, as of texts: a row is as near as the
+        angle is small, however long it is. A row of zeros has no direction: it is at 1 from every centre, gets label 0,
+        and moves no centre. scikit-learn has no such parameter.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Centres, of the dtype of X.
+        Centres, of the dtype of X; by cosines of length one.
     labels_ : ndarray of shape (n_samples,)
         The cluster of each row, after a fit on an array or frame; it is neither saved nor part of the fingerprint.
         After a fit on a path or Source use ``predict(source)``.
@@ -100,7 +107,8 @@ default="k-means||"
     References
     ----------
     Lloyd (1982), Least squares quantization in PCM; Bahmani, Moseley, Vattani, Kumar & Vassilvitskii (2012), Scalable
-    k-means++; Efraimidis & Spirakis (2006), Weighted random sampling with a reservoir.
+    k-means++; Efraimidis & Spirakis (2006), Weighted random sampling with a reservoir; Dhillon & Modha (2001), Concept
+    decompositions for large sparse text data using clustering.
 
     Examples
     --------
@@ -124,6 +132,7 @@ default="k-means||"
         "random_state": ["random_state"],
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "metric": [StrOptions({"euclidean", "cosine"})],
     }
     cluster_centers_: Array
     labels_: Array
@@ -140,6 +149,7 @@ default="k-means||"
         random_state: Any = None,
         copy_x: bool = True,
         algorithm: str = "lloyd",
+        metric: str = "euclidean",
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -150,6 +160,7 @@ default="k-means||"
         self.random_state = random_state
         self.copy_x = copy_x
         self.algorithm = algorithm
+        self.metric = metric
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find the centres.
@@ -181,6 +192,8 @@ default="k-means||"
         aside = y if isinstance(y, str) else None
         with fitting(self, X, aside, sample_weight, verbose=int(self.verbose), supervised=False) as fit:
             self._check_rows(fit)
+            if self.metric == "cosine":
+                fit.refine(UnitRows())
             seed = fit.journal.step("seed", lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
             in_memory = fit.laid.in_memory and not isinstance(X, Source)
             problems = restarts(self, fit, X if in_memory else None, seed)
@@ -242,10 +255,10 @@ default="k-means||"
         InputError
             Missing or infinite values, features missing, renamed or of another kind.
         """
-        return answer(self, "predict", lambda: Nearest(Centers.of(self.cluster_centers_)), X)
+        return answer(self, "predict", lambda: Nearest(self._centers()), X)
 
     def transform(self, X: Any) -> Any:
-        """Give the Euclidean distance of each row to each centre.
+        """Give the distance of each row to each centre: Euclidean, or 1 - cosine.
 
         Parameters
         ----------
@@ -257,10 +270,10 @@ default="k-means||"
         ndarray of shape (n_samples, n_clusters), or Predictions
             In float64. As a table: columns ``distance_0``, ``distance_1``, ...
         """
-        return answer(self, "transform", lambda: Distances(Centers.of(self.cluster_centers_)), X)
+        return answer(self, "transform", lambda: Distances(self._centers()), X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Minus the sum of squared distances of the rows to their nearest centres, times the weights.
+        """Minus the sum of squared distances (or of 1 - cosine) of rows to their nearest centres, times the weights.
 
         Parameters
         ----------
@@ -277,9 +290,7 @@ default="k-means||"
             Computed in one pass, with the same bits for any number of workers.
         """
         aside = y if isinstance(y, str) else None
-        found = measured(
-            self, X, aside, sample_weight, lambda: LeftOver(Nearest(Centers.of(self.cluster_centers_), squares=True))
-        )
+        found = measured(self, X, aside, sample_weight, lambda: LeftOver(Nearest(self._centers(), squares=True)))
         return -float(found)
 
     def to_sklearn(self) -> cluster.KMeans:
@@ -288,7 +299,20 @@ default="k-means||"
         Returns
         -------
         sklearn.cluster.KMeans
+
+        Raises
+        ------
+        ParameterError
+            scikit-learn has no k-means by cosines.
         """
+        check_is_fitted(self)
+        if self.metric != "euclidean":
+            raise refuse(
+                self,
+                "metric",
+                why="scikit-learn has no k-means by cosines",
+                fix="predict here; or scikit-learn's KMeans on rows over their lengths, whose centres lie inside",
+            )
         peer = super().to_sklearn()
         del peer.seed_
         peer._n_threads = _openmp_effective_n_threads()
@@ -297,7 +321,11 @@ default="k-means||"
 
     def _peer(self) -> cluster.KMeans:
         init = "k-means++" if isinstance(self.init, str) and self.init == "k-means||" else self.init
-        return cluster.KMeans(**self.get_params() | {"init": init})
+        own = {name: value for name, value in self.get_params().items() if name != "metric"}
+        return cluster.KMeans(**own | {"init": init})
+
+    def _centers(self) -> Centers:
+        return Centers.of(self.cluster_centers_, unit=self.metric == "cosine")
 
     @property
     def _n_features_out(self) -> int:

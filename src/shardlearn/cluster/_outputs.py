@@ -12,24 +12,29 @@ from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Array, Csr, Floats
 from shardlearn.faces.clean import Clean
+from shardlearn.solvers.clusters import directions
+from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.double import Double
+from shardlearn.statistics.unit_rows import UnitRows, cosine_distances, nearest_by_cosine
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Centers:
     """Centres, ready for rows of either kind; the same bits for a row alone and among others."""
 
-    dense: kernels.Centers
-    sparse: kernels.Centers
+    dense: Later
+    sparse: Later
+    unit: bool = False  # rows are compared by cosines
 
     @classmethod
-    def of(cls, values: Array) -> Centers:
+    def of(cls, values: Array, unit: bool = False) -> Centers:
         """Whoever has changed the attribute gets what it says."""
         centers: Floats = np.ascontiguousarray(values, np.float64)
-        return cls(kernels.centers_of(centers, sparse=False), kernels.centers_of(centers, sparse=True))
+        centers = directions(centers) if unit else centers
+        return cls(Later(centers, False, unit), Later(centers, True, unit), unit)
 
     def as_for(self, block: Block) -> kernels.Centers:
-        return self.sparse if isinstance(block.X, Csr) else self.dense
+        return (self.sparse if isinstance(block.X, Csr) else self.dense).centers
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,6 +45,9 @@ class Nearest:
     squares: bool = False
 
     def __call__(self, block: Block, /) -> Block:
+        if self.centers.unit:
+            label, apart = nearest_by_cosine(UnitRows()(block), self.centers.as_for(block))
+            return answered(block, {"label": label, "square": apart})
         label, square, _ = kernels.nearest_center(block.X, self.centers.as_for(block), self.squares)
         return answered(block, {"label": label} | ({} if square is None else {"square": square}))
 
@@ -52,11 +60,13 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Distances:
-    """(n, k) Euclidean distances."""
+    """(n, k) Euclidean distances, or 1 - cosine."""
 
     centers: Centers
 
     def __call__(self, block: Block, /) -> Block:
+        if self.centers.unit:
+            return answered(block, {"distance": cosine_distances(UnitRows()(block), self.centers.as_for(block))})
         return answered(block, {"distance": np.sqrt(kernels.center_squares(block.X, self.centers.as_for(block)))})
 
     def values(self, block: Block, /) -> Array:
@@ -69,7 +79,7 @@ class Distances:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LeftOver:
-    """sum_i s_i d_i^2 over new rows, in twice the working precision; values that no model takes are refused."""
+    """sum_i s_i d_i^2, or of 1 - cosine, in twice the working precision; values that no model takes are refused."""
 
     nearest: Nearest
     exact: ClassVar[bool] = False

@@ -26,7 +26,8 @@ def restarts(model: Any, fit: Session, X: Any, seed: int) -> list[Clusters]:
     """One problem for each restart; X where it is in memory."""
     laid, init = fit.laid, model.init
     weighted = laid.empty().weight is not None
-    problem = Clusters(fit.shape, int(model.n_clusters), laid.dtype == "float32", weighted, seed)
+    unit = model.metric == "cosine"
+    problem = Clusters(fit.shape, int(model.n_clusters), laid.dtype == "float32", weighted, seed, unit=unit)
     given = not (isinstance(init, str) or callable(init))
     times = model.n_init if model.n_init != "auto" else 1 if given or init in BY_DISTANCE else RESTARTS
     if given and times != 1:
@@ -63,6 +64,8 @@ def start(model: Any, fit: Session, X: Any, seed: int) -> Floats:
         raise _wrong(name, f"{words} features of the data {p}.")
     if not np.isfinite(centers).all():
         raise _wrong(name, "Input init contains NaN or infinity.")
+    if getattr(model, "metric", "euclidean") == "cosine" and not centers.any(axis=1).all():
+        raise _wrong(name, "Input init contains a row of zeros, which has no direction.")
     return centers
 
 

@@ -48,7 +48,15 @@ from shardlearn.kernels.clusters import (
     spread,
 )
 from shardlearn.kernels.columns import BadValues, Moments, all_finite, column_range, count_bad, moments
-from shardlearn.kernels.distances import Measure, join_nearest, nearest_by, sorted_lists, unit_rows, within_by
+from shardlearn.kernels.distances import (
+    Measure,
+    join_nearest,
+    nearest_by,
+    normalized,
+    sorted_lists,
+    unit_rows,
+    within_by,
+)
 from shardlearn.kernels.elementwise import asin, cos, exp, expit, expm1, log, log1p, sin, softplus, tanh
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
@@ -83,6 +91,7 @@ from shardlearn.kernels.sparse_clusters import (
     moved_cells,
     no_lines,
     points_across,
+    unit_lines,
 )
 from shardlearn.kernels.trees import Tree
 
@@ -158,6 +167,7 @@ __all__ = [
     "nearest_rows",
     "nearest_sparse_rows",
     "no_lines",
+    "normalized",
     "philox",
     "pivoted_cholesky",
     "point_squares",
@@ -176,6 +186,7 @@ __all__ = [
     "symmetric_eigen",
     "tanh",
     "uniform",
+    "unit_lines",
     "unit_rows",
     "unit_sparse_rows",
     "weighted_rows_sum",

@@ -19,9 +19,9 @@ from .sparse_clusters import Across
 Centers: TypeAlias = Points | Across
 
 
-def centers_of(values: Matrix, sparse: bool) -> Centers:
-    """(k, p) points as rows of that kind are compared with them."""
-    return Across.of(values) if sparse else Points.of(np.ascontiguousarray(to_dense(values)))
+def centers_of(values: Matrix, sparse: bool, unit: bool = False) -> Centers:
+    """(k, p) points as rows of that kind are compared with them; `unit`: rows and points have length one."""
+    return Across.of(values, unit) if sparse else Points.of(np.ascontiguousarray(to_dense(values)))
 
 
 def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Nearest:

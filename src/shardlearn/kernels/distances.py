@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shardlearn import _native
-from shardlearn.core.matrix import Array, Floats, Ints
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, own_rows, raw
 
 from .points import Neighbors, Pairs
 
@@ -55,6 +55,16 @@ def unit_rows(X: Array, queries: bool) -> Floats:
     out = np.empty((X.shape[0], X.shape[1] + 2))
     _native.unit_rows(X, X.shape[1], int(queries), out)
     return out
+
+
+def normalized(X: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
+    """Rows over their lengths, in float64 and then rounded to their own dtype; (n,) which rows are zeros, and stay."""
+    x, none = raw(own_rows(X, 0, X.shape[0])), np.empty(X.shape[0], np.bool_)
+    out = np.empty_like(x.data)
+    _native.normalize(x.data, x.indices, x.indptr, x.n_columns, out, none)
+    if x.indices is None or x.indptr is None:
+        return out, none
+    return Csr(out, x.indices, x.indptr, x.n_columns), none
 
 
 def join_nearest(into: Neighbors, other: Neighbors) -> Origin:

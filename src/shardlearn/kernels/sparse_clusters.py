@@ -26,11 +26,13 @@ class Across:
     k: int
 
     @classmethod
-    def of(cls, values: Matrix) -> Across:
-        """(k, p) points; those that lie across already stay where they are."""
+    def of(cls, values: Matrix, unit: bool = False) -> Across:
+        """(k, p) points; those that lie across already stay where they are. `unit`: all of length one, to the bit."""
         lines, k = lines_of(values), values.shape[0]
-        half = np.empty(lines.shape[1])
-        _native.halves(lines, k, half)
+        half = np.full(lines.shape[1], np.inf)
+        half[:k] = 0.5
+        if not unit:
+            _native.halves(lines, k, half)
         return cls(lines, half, k)
 
 
@@ -119,3 +121,13 @@ def cell_means(at: Ints, limbs: Ints, weights: Ints, before: Floats, scale: Scal
     lines, squares = no_lines(len(old), k), np.empty(k)
     _native.cell_means(at, limbs, weights, old, np.ldexp(1.0, scale.exponent), scale.room, lines, squares)
     return points_across(lines, k), squares
+
+
+def unit_lines(points: Floats, weights: Ints, before: Floats) -> tuple[Floats, Floats]:
+    """(k, p) points over their lengths, in place, and how far each is from `before`, squared.
+
+    Points without weight or length are as they were before.
+    """
+    lines, squares = lines_of(points), np.empty(len(weights))
+    _native.unit_lines(weights, lines_of(before), lines, squares)
+    return points_across(lines, len(weights)), squares

@@ -82,6 +82,6 @@ def _reassigned(problem: Clusters, now: Learned, rows: Block, ratio: float) -> L
     drawn = Drawn(problem.shape.features, len(small), problem.seed, STREAM + now.steps).of(rows)
     others = np.ones(len(counts), np.bool_)
     others[small] = False
-    centers, found = now.centers.copy(), to_dense(drawn.X)
-    centers[small] = found
-    return replace(now, centers=centers, running=now.running.placed(small, found, float(counts[others].min())))
+    centers = now.centers.copy()
+    centers[small] = placed = to_dense(drawn.X)
+    return replace(now, centers=centers, running=now.running.placed(small, placed, float(counts[others].min())))

@@ -8,7 +8,7 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Floats, Matrix
+from shardlearn.core.matrix import Csr, Floats, Matrix
 from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.seeding import Spans
 
@@ -20,7 +20,10 @@ LEAST_ROOM = 8  # bits that a limb is left with, whatever the number of rows
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """k centres c with the least sum_i s_i min_j |x_i - c_j|^2 that can be found from where the search begins."""
+    """k centres c with the least sum_i s_i min_j |x_i - c_j|^2 that can be found from where the search begins.
+
+    `unit`: of centres and rows of length one (`UnitRows`), where that is twice 1 - cosine.
+    """
 
     shape: Shape
     k: int
@@ -28,14 +31,19 @@ class Clusters:
     weighted: bool = False
     seed: int = 0
     start: Floats | None = None  # (k, p) centres to begin from; None: chosen
+    unit: bool = False
 
     def compared(self, centers: Matrix) -> kernels.Centers:
         """Centres as rows are compared with them."""
-        return kernels.centers_of(centers, self.shape.sparse)
+        return kernels.centers_of(centers, self.shape.sparse, self.unit)
 
     def later(self, centers: Matrix) -> Later:
         """The same, where only blocks whose columns were lost need it."""
-        return Later(centers, self.shape.sparse)
+        return Later(centers, self.shape.sparse, self.unit)
+
+    def published(self, centers: Floats) -> Floats:
+        """Centres as whoever reads them compares them: of length one again after they were rounded."""
+        return directions(centers) if self.unit else centers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,7 @@ class Units:
     scale: fixed.Scale
     exponent: int | None  # of weights: rint(s 2^exponent)
     middle: Floats | None  # (p,) the middle of each column's range; None for sparse rows
+    unit: bool = False  # means are taken to length one
 
 
 def units(problem: Clusters, spans: Spans) -> Units:
@@ -55,4 +64,11 @@ def units(problem: Clusters, spans: Spans) -> Units:
     largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
     scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
     middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)
-    return Units(scale, exponent, middle)
+    return Units(scale, exponent, middle, problem.unit)
+
+
+def directions(centers: Floats) -> Floats:
+    """(k, p) centres over their lengths."""
+    found, _ = kernels.normalized(np.ascontiguousarray(centers))
+    assert not isinstance(found, Csr)
+    return found

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from shardlearn.core import fixed
+from shardlearn.core.errors import InputError
 from shardlearn.core.query import Query
 from shardlearn.core.solver import Status
 from shardlearn.core.statistic import Statistic
@@ -17,7 +18,7 @@ from shardlearn.statistics.beside import Beside
 from shardlearn.statistics.clusters import Inertia
 from shardlearn.statistics.seeding import Drawn, Extent
 
-from .clusters import Clusters, Units, units
+from .clusters import Clusters, Units, directions, units
 from .lloyd import Lloyd, LloydState
 from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
 from .spreading import KEPT
@@ -88,8 +89,11 @@ class KMeans:
 
     def _begun(self, problem: Clusters, answer: tuple[Any, ...]) -> SeedState:
         """Where the first look leads."""
+        if not answer[0].rows:
+            raise all_zero()
         if problem.start is not None:
-            return SeedState(problem.start, 0, phase=SeedPhase.DONE)
+            start = directions(problem.start) if problem.unit else problem.start
+            return SeedState(start, 0, phase=SeedPhase.DONE)
         if self.seeding == "random":
             return SeedState(filled(answer[1].X, problem.k), 0, phase=SeedPhase.DONE)
         return SEEDINGS[self.seeding].begin(problem, answer[1])
@@ -102,6 +106,16 @@ class KMeans:
             return state
         lloyd = self.lloyd.begin(problem, points(state.seeding.candidates), state.units)
         return replace(state, seeding=None, lloyd=lloyd)
+
+
+def all_zero() -> InputError:
+    return InputError(
+        "No row has a direction.",
+        code="SL2323",
+        found="features that are zero in all rows that weigh something",
+        needed="one row or more that is not zero, for cosines",
+        fix='metric="euclidean"',
+    )
 
 
 def passes(solver: KMeans, problem: Clusters) -> Iterator[Query[Any]]:

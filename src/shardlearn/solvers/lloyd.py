@@ -89,14 +89,17 @@ class Lloyd:
         return LloydState(centers, units, sums, np.zeros(problem.k, np.int64))
 
     def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
-        p, units, now = problem.shape.features, state.units, problem.compared(state.centers)
+        p, units = problem.shape.features, state.units
+        if state.phase is LloydPhase.FINISH:  # labels belong to what is published
+            state = replace(state, centers=problem.published(state.centers))
+        now = problem.compared(state.centers)
         if state.phase is LloydPhase.RELOCATE:
             empty = int(np.count_nonzero(state.weights == 0))
             return Query(Farthest(now, p, empty, units.exponent))
         carry = (self._carry(problem, state, now),)
         if state.phase is LloydPhase.FINISH:
             carried, rows = isinstance(carry[0].step, ReassignDoubtful), problem.shape.rows if self.labels else None
-            return Query(Inertia(now, rows, carried), carry if carried else ())
+            return Query(Inertia(now, rows, carried, problem.unit), carry if carried else ())
         sums = sums_asked(problem, units)
         if state.before is None:
             return Query(Beside((sums, Moments(p, pivot=units.middle))), carry)
@@ -132,7 +135,7 @@ class Lloyd:
 
     def _moved(self, problem: Clusters, state: LloydState, sums: Sums, weights: Ints) -> LloydState:
         """The centres go to the means; one without rows stays."""
-        centers, shift = moved_means(sums, weights, state.centers, state.units.scale)
+        centers, shift = moved_means(sums, weights, state.centers, state.units)
         verdict = Status.RUNNING
         if state.changed == 0 or shift <= self.tol * state.variance:
             verdict = Status.CONVERGED

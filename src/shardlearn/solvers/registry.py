@@ -15,6 +15,7 @@ from shardlearn.core.rng import Purpose, philox, uniform
 from shardlearn.core.solver import AnySolver
 from shardlearn.losses.logistic import Logistic
 from shardlearn.losses.multinomial import Multinomial
+from shardlearn.statistics.unit_rows import UnitRows
 
 from .bisecting import Bisecting
 from .clusters import Clusters
@@ -181,6 +182,15 @@ def _one_batch(solver: AnySolver, *, weighted: bool = False) -> Example:
     return replace(of, problem=NextBatch(of.problem))
 
 
+def _directions(solver: AnySolver, k: int, *, sparse: bool = False) -> Example:
+    """Rows of length one, and a few without a direction."""
+    X = np.where(np.abs(_clouds(k)) < 4.0, 0.0, _clouds(k) - 5.0)
+    X[30:33] = 0.0
+    shape = replace(SHAPE, sparse=sparse)
+    rows = UnitRows()(Block(_csr(X) if sparse else X, None, None, 0))
+    return Example(solver, Clusters(shape, k, seed=4, unit=True), rows)
+
+
 SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
     {
         "preconditioned-lbfgs": lambda: _binary(PreconditionedLbfgs(1e-8)),
@@ -211,6 +221,8 @@ SOLVERS: Mapping[str, Callable[[], Example]] = MappingProxyType(
         "k-means, random rows": lambda: _clusters(KMeans(Lloyd(), "random"), 9),
         "k-means, empty clusters": lambda: _clusters(KMeans(Lloyd(labels=True)), 9, start=True),
         "k-means, sparse": lambda: _sparse_clusters(KMeans(Lloyd())),
+        "k-means, cosine": lambda: _directions(KMeans(Lloyd(0.0, labels=True)), 32),
+        "k-means, cosine, sparse": lambda: _directions(KMeans(Lloyd(0.0)), 7, sparse=True),
         "bisecting": lambda: _clusters(Bisecting(Halving(KMeans(Lloyd(), "random")), labels=True), 9),
         "bisecting, float32, weights": lambda: _clusters(
             Bisecting(Halving(KMeans(Lloyd(0.0), "k-means++")), heaviest=True), 12, weighted=True, single=True

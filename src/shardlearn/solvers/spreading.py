@@ -19,6 +19,7 @@ from .sums import moved_means, no_sums, points, transferred
 
 STREAM = 1 << 30  # of draws among candidates: far from those of rounds
 BEGIN, STEPS = 2, 20  # iterations of each search, and of the best one
+SHARED = 16  # a row has one of so many features at least, where means of rows are looked at
 SEARCHES, PRODUCTS = 8, 1 << 30  # at most, and multiplications of all searches together where distances are not kept
 KEPT = 2048  # dense candidates whose distances are kept from one search to the next
 
@@ -99,15 +100,23 @@ def spread_sparse(rows: Csr, mass: Floats, draws: Floats) -> Ints:
     return chosen
 
 
+def dense_enough(rows: Matrix) -> bool:
+    """Whether means of rows are starts: of rows that share few features they lie near zero, and take all rows."""
+    if not isinstance(rows, Csr):
+        return True
+    m, p = rows.shape
+    return SHARED * len(rows.data) >= m * p
+
+
 def settled(rows: Matrix, masses: Ints, centers: Floats, units: Units, steps: int) -> Floats:
     """(k, p) centres after some of Lloyd's iterations on the candidates, each as heavy as its mass."""
     k, sparse = len(centers), isinstance(rows, Csr)
     sums, weights, before = no_sums(centers.shape, units.scale, sparse), np.zeros(k, np.int64), None
-    for _ in range(steps):
+    for _ in range(steps if units.unit or dense_enough(rows) else 0):
         label = kernels.nearest_center(rows, kernels.centers_of(centers, sparse)).label
         moves = kernels.Moves(label, before, masses)
         sums, weights, changed = transferred(sums, weights, rows, moves, units.scale)
         if not changed:
             break
-        (centers, _), before = moved_means(sums, weights, centers, units.scale), label
+        (centers, _), before = moved_means(sums, weights, centers, units), label
     return centers

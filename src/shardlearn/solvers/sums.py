@@ -12,7 +12,7 @@ from shardlearn.core.matrix import Csr, Floats, Ints, Matrix
 from shardlearn.statistics.cells import Cells, CellSums
 from shardlearn.statistics.clusters import ClusterSums
 
-from .clusters import Clusters, Units
+from .clusters import Clusters, Units, directions
 
 Sums: TypeAlias = Ints | Cells  # (limbs, k, p)
 
@@ -56,11 +56,19 @@ def points(rows: Matrix) -> Floats:
     return rows
 
 
-def moved_means(sums: Sums, weights: Ints, centers: Floats, scale: fixed.Scale) -> tuple[Floats, float]:
-    """(k, p) sums over weights, the old centre where there is no weight; and sum |dc|^2."""
+def moved_means(sums: Sums, weights: Ints, centers: Floats, units: Units) -> tuple[Floats, float]:
+    """(k, p) sums over weights, the old centre where there is no weight; of length one where units say so.
+
+    And sum |dc|^2.
+    """
     if isinstance(sums, Cells):
-        mean, squares = kernels.cell_means(sums.at, sums.limbs, weights, centers, scale)
+        mean, squares = kernels.cell_means(sums.at, sums.limbs, weights, centers, units.scale)
+        if units.unit:
+            mean, squares = kernels.unit_lines(mean, weights, centers)
         return mean, kernels.dot(squares, np.ones(len(squares)))
-    mean = kernels.cluster_means(sums, weights, centers, scale)
+    mean = kernels.cluster_means(sums, weights, centers, units.scale)
+    if units.unit:
+        none = (weights <= 0) | ~mean.any(axis=1)
+        mean = np.where(none[:, None], centers, directions(mean))
     apart = (mean - centers).reshape(-1)
     return mean, kernels.dot(apart, apart)

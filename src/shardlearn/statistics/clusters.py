@@ -17,6 +17,7 @@ from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, dou
 
 from .double import Double
 from .parts import parts_of, stretch, together
+from .unit_rows import by_cosine, full_weight
 
 LABELS = "labels"  # name of the carry
 Labels = NDArray[np.int32]
@@ -39,10 +40,11 @@ class Later:
 
     points: Matrix  # (k, p)
     sparse: bool
+    unit: bool = False  # rows and centres have length one
 
     @cached_property
     def centers(self) -> kernels.Centers:
-        return kernels.centers_of(self.points, self.sparse)
+        return kernels.centers_of(self.points, self.sparse, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +260,12 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Inertia:
-    """sum_i s_i min_j |x_i - c_j|^2, in twice the working precision."""
+    """sum_i s_i min_j |x_i - c_j|^2, or of 1 - cosine, in twice the working precision."""
 
     centers: kernels.Centers
     rows: int | None = None  # at most so many labels are answered too; None: no labels
     carried: bool = False  # labels are those of the carry
+    unit: bool = False  # 1 - cosine
     exact: ClassVar[bool] = False
 
     @property
@@ -279,7 +282,9 @@ class Inertia:
         else:
             label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
             assert square is not None
-        inertia = Double(*kernels.double_sum(square, block.weight))
+        if self.unit:
+            label, square = by_cosine(block, label, square)
+        inertia = Double(*kernels.double_sum(square, full_weight(block)))
         return Assigned(inertia, () if self.rows is None or not block.n else (label,))
 
     def merge(self, left: Assigned, right: Assigned, /) -> Assigned:

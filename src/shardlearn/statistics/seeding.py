@@ -11,7 +11,7 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import rng
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, doubles, take_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, doubles, take_rows
 
 from .clusters import Later, whole
 from .double import Double
@@ -19,6 +19,7 @@ from .parts import parts_of, stretch, together
 
 NEAR = "near"  # name of the carry
 BEYOND = 1.0 + 2.0**-40  # far above the rounding of a key
+LAST = 2.0**-60  # of sparse rows, one of zeros is drawn when there is no other: it is nearer to all than they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class Drawn:
         drawn = kernels.uniform(self.seed, rng.Purpose.SEEDING, ids, self.stream)
         mass = block.extra[f"{NEAR}/square"] if self.near else np.ones(block.n)
         mass = mass if block.weight is None else mass * block.weight
+        if isinstance(block.X, Csr):
+            mass = np.where(np.diff(block.X.indptr) > 0, mass, LAST * mass)
         with np.errstate(over="ignore", invalid="ignore"):  # -log(1 - u) >= u: most need no logarithm
             where = np.flatnonzero((mass > 0) & ~(drawn > BEYOND * limit * mass))
         key = -kernels.log1p(-drawn[where]) / mass[where]

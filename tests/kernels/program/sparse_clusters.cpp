@@ -121,3 +121,13 @@ CASE(cell_means, "rows that move") {
         hash.add(means, squares);
     });
 }
+CASE(unit_lines, "means, some of no weight or length") {
+    moving(kernels, [&](const Shape& s, const Moving& m) {
+        Centers old(kernels, s, numbers(39, s.p * s.k));
+        Vector means(old.values.size()), squares(size(s.k));
+        Means to = {m.total.data(), old.values.data(), m.factor.data(), s.k, s.p, old.line, ROOM, m.both.count};
+        kernels.cell_means(m.both.cells, to, means.data(), squares.data());
+        kernels.unit_lines(to, means.data(), squares.data());
+        hash.add(means, squares);
+    });
+}
