@@ -80,7 +80,7 @@ class Numbered(Sequence[str]):
     def __getitem__(self, at: slice) -> Sequence[str]: ...
     def __getitem__(self, at: int | slice) -> str | Sequence[str]:
         if isinstance(at, slice):
-            return [self[j] for j in range(len(self))[at]]
+            return tuple(self[j] for j in range(len(self))[at])
         j = range(len(self))[at]
         return f"column {j}" if j < self.numbered else self.after[j - self.numbered]
 
