@@ -121,7 +121,9 @@ def test_one_joins_within_a_round(small: tuple[PoolEngine, Scripted, Any], tmp_p
     blocks, seen = ScriptedBlocks(random_blocks(), {1: ["hang"]}, str(tmp_path)), Seen()
     data = {"train": engine.open(blocks)}
     pool.script = {3: lambda: pool.crew.ray.kill(held)}
+    began = monotonic()
     answer = engine.fold(data, Query(FloatSum()), emit=seen)
+    assert monotonic() - began < 30.0, "half of what it hangs"
     assert equal(answer, reference(random_blocks(), Query(FloatSum())))
     assert blocks.fired_all()
     assert not pool.script

@@ -17,6 +17,7 @@ from shardlearn.engines.rounds import (
     Failed,
     GiveUp,
     Lost,
+    Manned,
     Passed,
     Piece,
     Policy,
@@ -201,6 +202,18 @@ def test_what_is_silent_is_cancelled_and_tried_again() -> None:
     assert (cancel.ticket, again.ticket.attempt) == (submit.ticket, 2)
     assert "5 s" in cancel.why
     assert again.why == "attempt 1: no answer within 5 s"
+
+
+def test_who_joins_begins_what_takes_long_a_second_time() -> None:
+    round_ = round_of(2, slots=1, ahead=2, backup_after=3.0, backup_floor=0.0)
+    first, second = (command.ticket for command in round_.start(0.0) if isinstance(command, Submit))
+    round_.on(Began(first), 0.0)
+    round_.on(Began(second), 0.0)
+    round_.on(Done(second, 1), 1.0)
+    assert round_.on(Tick(), 9.0) == []
+    (backup,) = round_.on(Manned(2), 9.0)
+    assert isinstance(backup, Submit)
+    assert backup.ticket.range == first.range
 
 
 def test_a_straggler_gets_one_backup_and_the_faster_one_counts() -> None:

@@ -11,7 +11,6 @@ from tests.kernels.test_clusters import check_bounds
 from shardlearn import kernels
 from shardlearn.core.matrix import Array, Floats
 from shardlearn.kernels import Directions, Led, reference
-from shardlearn.solvers.leading import Leading, leading
 
 SHAPES = [(1, 64, 64), (47, 100, 70), (300, 130, 100), (49, 784, 65)]
 KINDS = ["flat tail", "grid", "offset", "outlier", "duplicates", "tiny", "huge", "noise"]
@@ -113,33 +112,6 @@ def test_where_few_are_ruled_out_tiles_are_faster() -> None:
     directions = along_six(C)
     _, scored = kernels.nearest_led(X, Led.of(C, directions), directions.coordinates(X))
     assert scored == X.shape[0] * len(C)
-
-
-def test_directions_hold_what_lies_between_centres() -> None:
-    _, C = data("flat tail", 10, 200, 300, np.float64)
-    found = leading(C)
-    assert isinstance(found, Leading)
-    assert found.directions.shape == (8, 200)
-    np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(8), atol=1e-9)
-    apart = C - C.mean(axis=0)
-    assert ((apart @ found.directions.T) ** 2).sum() > 0.97 * (apart**2).sum()
-    C[7] = 1e9  # one far away is not all there is
-    other = leading(C)
-    assert other is not None
-    apart = np.delete(C, 7, axis=0) - np.delete(C, 7, axis=0).mean(axis=0)
-    assert ((apart @ other.directions.T) ** 2).sum() > 0.97 * (apart**2).sum()
-
-
-def test_no_directions_where_many_would_be_needed() -> None:
-    rng = np.random.default_rng(0)
-    assert leading(rng.normal(size=(300, 100))) is None
-    assert leading(rng.normal(size=(300, 63))) is None
-    assert leading(rng.normal(size=(63, 100))) is None
-    assert leading(np.zeros((70, 100))) is None
-    with np.errstate(over="ignore", invalid="ignore"):
-        assert leading(np.full((70, 100), 1e200) * rng.normal(size=(70, 100))) is None
-    assert leading(rng.normal(size=(70, 8)) @ rng.normal(size=(8, 100))) is not None
-    assert leading(rng.normal(size=(100, 8)) @ rng.normal(size=(8, 70))) is not None
 
 
 def test_shapes_are_checked() -> None:

@@ -39,6 +39,7 @@ from .rounds import (
     Drop,
     Failed,
     GiveUp,
+    Manned,
     Passed,
     Piece,
     Policy,
@@ -139,11 +140,14 @@ class Drive:
 
     def answers(self) -> Generator[tuple[Piece, Any]]:
         try:
+            staff = self.pool.workers
             yield from self._obey(self.round.start(self.inbox.now()))
             while not self.round.over:
                 if self.stop():
                     raise Stopped
-                for stimulus in (*self.inbox.arrived(self.poll), Tick()):
+                came, staff = self.pool.workers - staff, self.pool.workers
+                manned = (Manned(max(self.round.slots + came, 1)),) if came else ()
+                for stimulus in (*self.inbox.arrived(self.poll), *manned, Tick()):
                     if isinstance(stimulus, Done | Failed):
                         self._away.discard(stimulus.ticket)
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))

@@ -68,6 +68,13 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
+class Manned:
+    """So many attempts can be worked at, at once, from now on: workers have joined or left."""
+
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     """The answers up to here (excluded) were handed on: moves the window of a stream."""
 
@@ -79,7 +86,7 @@ class Tick:
     """Time has gone by."""
 
 
-Stimulus: TypeAlias = Began | Done | Failed | Lost | Passed | Tick
+Stimulus: TypeAlias = Began | Done | Failed | Lost | Manned | Passed | Tick
 
 
 # -- what to do --------------------------------------------------------------------------------------------------------
@@ -185,6 +192,8 @@ class Round:
             case Began(ticket) if ticket in self.live:
                 self.live[ticket] = now
                 self.begun.add(ticket)
+            case Manned(slots):
+                self.slots = slots
             case Passed(upto):
                 self._passed = upto
             case Tick():
