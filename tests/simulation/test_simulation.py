@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-
 import pytest
 from tests.simulation.__main__ import main
 from tests.simulation.cases import named, schedules, tried
-from tests.simulation.faults import COSTLY, Fault, Kind, Schedule, Setting, fault
-from tests.simulation.simulate import Outcome, simulate, sites
+from tests.simulation.faults import COSTLY, Kind, Schedule, Setting, fault
+from tests.simulation.simulate import simulate, sites
 from tests.simulation.subjects import SUBJECTS, reference
+from tests.simulation.tally import Tally, tally, tally_in_processes
 
 SEEDS = 2_000
-
-
-@dataclass
-class Tally:
-    """What came of many schedules. One of whose faults did not come to pass is not among those that passed."""
-
-    passed: int = 0
-    unfired: int = 0
-    gave_up: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-
-    def add(self, outcome: Outcome) -> None:
-        self.passed += outcome.all_fired
-        self.unfired += not outcome.all_fired
-        self.gave_up += outcome.error is not None
-        self.counts += outcome.counts
-        self.kinds += Counter(one.kind.name if isinstance(one, Fault) else "CRASH" for one in outcome.fired)
-
-
-def tally(names: Iterable[str]) -> Tally:
-    out = Tally()
-    for name in names:
-        out.add(tried(name))
-    return out
 
 
 def every(kind: str, subject: str) -> list[str]:
@@ -58,7 +30,7 @@ def test_every_single_fault(subject: str) -> None:
 
 def test_every_pair_of_faults_on_a_small_fit() -> None:
     """Neither are two. Some pairs exclude each other: where a worker is cut off, its piece may be done elsewhere."""
-    done = tally(every("pair", "squares"))
+    done = tally_in_processes(every("pair", "squares"))
     assert done.passed > 3_000
     assert done.unfired < 0.01 * done.passed
     assert done.gave_up == 0

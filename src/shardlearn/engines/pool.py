@@ -140,14 +140,12 @@ class Drive:
 
     def answers(self) -> Generator[tuple[Piece, Any]]:
         try:
-            staff = self.pool.workers
+            beyond = self.round.slots - self.pool.workers  # workers may join and leave
             yield from self._obey(self.round.start(self.inbox.now()))
             while not self.round.over:
                 if self.stop():
                     raise Stopped
-                came, staff = self.pool.workers - staff, self.pool.workers
-                manned = (Manned(max(self.round.slots + came, 1)),) if came else ()
-                for stimulus in (*self.inbox.arrived(self.poll), *manned, Tick()):
+                for stimulus in (*self.inbox.arrived(self.poll), Manned(max(beyond + self.pool.workers, 1)), Tick()):
                     if isinstance(stimulus, Done | Failed):
                         self._away.discard(stimulus.ticket)
                     yield from self._obey(self.round.on(stimulus, self.inbox.now()))
@@ -305,8 +303,7 @@ class PoolEngine:
         emit(PassFinished("stream"))
 
     def _streamed(self, task: StreamTask, call: Call) -> Iterator[Block]:
-        data, rows, span = task.data, task.rows, task.blocks
-        opened = self._opened[data.key]
+        data, rows, span, opened = task.data, task.rows, task.blocks, self._opened[task.data.key]
         demand = Demand(span, opened.cuts, opened.foot, self.workers, rewritten_bytes(data, rows))
         with self.room.reserve(lambda free: self.plans.stream(demand, free)) as plan:
             drive = self._drive(plan, lambda piece: StreamTask(data, rows, piece, plan.lanes.get(piece)), call)
