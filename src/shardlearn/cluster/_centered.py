@@ -91,7 +91,7 @@ class Centered(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
         ndarray of shape (n_samples, n_clusters), or Predictions
             In float64. As a table: columns ``distance_0``, ``distance_1``, ...
         """
-        return answer(self, "transform", lambda: Distances(Centers.of(self.cluster_centers_)), X)
+        return answer(self, "transform", lambda: Distances(self._centers()), X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the sum of squared distances of the rows to their nearest centres, times the weights.
@@ -111,13 +111,14 @@ class Centered(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
             Computed in one pass, with the same bits for any number of workers.
         """
         aside = y if isinstance(y, str) else None
-        found = measured(
-            self, X, aside, sample_weight, lambda: LeftOver(Nearest(Centers.of(self.cluster_centers_), squares=True))
-        )
+        found = measured(self, X, aside, sample_weight, lambda: LeftOver(Nearest(self._centers(), squares=True)))
         return -float(found)
 
     def _labels(self) -> Method:
-        return Nearest(Centers.of(self.cluster_centers_))
+        return Nearest(self._centers())
+
+    def _centers(self) -> Centers:
+        return Centers.of(self.cluster_centers_)
 
     @property
     def _n_features_out(self) -> int:

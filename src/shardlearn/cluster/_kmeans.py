@@ -14,13 +14,9 @@ from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from shardlearn.core.errors import InputError
 from shardlearn.core.matrix import Array
 from shardlearn.core.solver import Status
 from shardlearn.data import Source
-from shardlearn.faces.answers import answer, measured
-from shardlearn.faces.bases import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from shardlearn.faces.estimator import Face
 from shardlearn.faces.parameters import check_parameters, refuse
 from shardlearn.faces.session import Session, fitting
 from shardlearn.solvers.kmeans import KMeans as Solver
@@ -29,11 +25,12 @@ from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.together import Together
 from shardlearn.statistics.unit_rows import UnitRows
 
-from ._outputs import Centers, Distances, LeftOver, Nearest
+from ._centered import Centered, check_rows
+from ._outputs import Centers
 from ._starts import best, restarts
 
 
-class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Face):
+class KMeans(Centered):
     """k-means on data of any size.
 
     Looks for ``n_clusters`` centres c that make small::
@@ -191,7 +188,7 @@ default="k-means||"
         check_parameters(self)
         aside = y if isinstance(y, str) else None
         with fitting(self, X, aside, sample_weight, verbose=int(self.verbose), supervised=False) as fit:
-            self._check_rows(fit)
+            check_rows(fit, self.n_clusters)
             if self.metric == "cosine":
                 fit.refine(UnitRows())
             seed = fit.journal.step("seed", lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
@@ -206,57 +203,6 @@ default="k-means||"
             self._publish(fit, best(states), seed)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """Fit, and say the cluster of each row: ``labels_``, or ``predict(X)`` for a path or Source.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or Predictions
-        """
-        self.fit(X, y, sample_weight)
-        return self.labels_ if hasattr(self, "labels_") else self.predict(X)
-
-    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """Fit, and give the distance of each row to each centre.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_clusters), or Predictions
-        """
-        return self.fit(X, y, sample_weight).transform(X)
-
-    def predict(self, X: Any) -> Any:
-        """Say the nearest centre of each row.
-
-        Parameters
-        ----------
-        X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes
-            Rows of shape (n_samples, n_features). Frames and tables are matched by name.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or Predictions
-            Numbers of centres, int32. An array where X is in memory; for a path, glob, dataset, reader or Source a
-            :class:`~shardlearn.faces.predictions.Predictions`, which streams: ``.to_parquet(folder)``,
-            ``.to_numpy()``, ``.batches()``. Row i is the same predicted alone or among others.
-
-        Raises
-        ------
-        InputError
-            Missing or infinite values, features missing, renamed or of another kind.
-        """
-        return answer(self, "predict", lambda: Nearest(self._centers()), X)
-
     def transform(self, X: Any) -> Any:
         """Give the distance of each row to each centre: Euclidean, or 1 - cosine.
 
@@ -270,7 +216,7 @@ default="k-means||"
         ndarray of shape (n_samples, n_clusters), or Predictions
             In float64. As a table: columns ``distance_0``, ``distance_1``, ...
         """
-        return answer(self, "transform", lambda: Distances(self._centers()), X)
+        return super().transform(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Minus the sum of squared distances (or of 1 - cosine) of rows to their nearest centres, times the weights.
@@ -289,9 +235,7 @@ default="k-means||"
         float
             Computed in one pass, with the same bits for any number of workers.
         """
-        aside = y if isinstance(y, str) else None
-        found = measured(self, X, aside, sample_weight, lambda: LeftOver(Nearest(self._centers(), squares=True)))
-        return -float(found)
+        return super().score(X, y, sample_weight)
 
     def to_sklearn(self) -> cluster.KMeans:
         """A plain fitted `sklearn.cluster.KMeans` of the same parameters and attributes.
@@ -326,32 +270,6 @@ default="k-means||"
 
     def _centers(self) -> Centers:
         return Centers.of(self.cluster_centers_, unit=self.metric == "cosine")
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.cluster_centers_)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "labels_" and "cluster_centers_" in vars(self):
-            raise AttributeError(
-                "There is no labels_ after a fit on a path or Source, nor in a loaded model: predict(source) has them."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _check_rows(self, fit: Session) -> None:
-        if fit.laid.rows < self.n_clusters:
-            raise InputError(
-                f"n_samples={fit.laid.rows} should be >= n_clusters={self.n_clusters}.",
-                code="SL2317",
-                found=f"{fit.laid.rows} rows",
-                needed=f"{self.n_clusters} rows or more",
-                fix="fewer clusters",
-            )
 
     def _publish(self, fit: Session, state: KMeansState, seed: int) -> None:
         lloyd = state.lloyd
