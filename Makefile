@@ -46,7 +46,7 @@ help:
 
 .make/bench: .make/build
 	@echo "installing the libraries to compare with"
-	@$(PY) -m pip install -qq --group bench $(if $(BENCH_DASK),--group dask)
+	@$(PY) -m pip install -qq --group bench $(if $(BENCH_DASK),--group dask) $(if $(BENCH_SPARK),--group spark)
 	@touch $@
 
 build: .make/build

@@ -1,6 +1,8 @@
 """k-means beside other libraries: the same start and as many iterations, each in a process of its own; and seeding.
 
-And from Parquet, in one memory limit that the rows fit into and one that they don't, beside reading alone.
+And from Parquet, in one memory limit that the rows fit into and one that they don't, beside reading alone; and by
+halves, and by batches. SuperKMeans and Spark's MLlib take no start: theirs is rows at random, and the inertia says what
+became of it.
 """
 
 from __future__ import annotations
@@ -22,20 +24,33 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from .peers import INTEL, SKLEARN, US
-from .settings import DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
+from .peers import DASK, INTEL, SKLEARN, US
+from .settings import ASK_DASK, ASK_SPARK, DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
 
 HEAD = ("k-means", "task", "who", "seconds", "x ours", "inertia over ours - 1", "")
-FAISS, PYARROW = "faiss-cpu", "pyarrow"
+FAISS, PYARROW, SUPER, SPARK = "faiss-cpu", "pyarrow", "SuperKMeans", "Spark MLlib"
 ITERATIONS, SEEDS = 20, 3
 FIT, SEEDING = f"{ITERATIONS} iterations from one start", "seeding and 1 iteration"
 HELD = f"{ITERATIONS} iterations, rows held in various ways"
+HALVES, BATCHES = f"by halves, {ITERATIONS} iterations each", "one pass in batches of 1,024"
 ARRAY, CACHED, STREAMED, READ = "array", "Parquet, room for all", "Parquet, room for less", "reading alone"
 WHO = {
-    FIT: ((US, None), (SKLEARN, "lloyd"), (SKLEARN, "elkan"), (INTEL, None), (FAISS, None)),
+    FIT: (
+        (US, None),
+        (SKLEARN, "lloyd"),
+        (SKLEARN, "elkan"),
+        (INTEL, None),
+        (FAISS, None),
+        (SUPER, None),
+        *([(DASK, None)] if ASK_DASK else []),
+        *([(SPARK, None)] if ASK_SPARK else []),
+    ),
     SEEDING: ((US, None), (SKLEARN, None), (INTEL, None)),
+    HALVES: ((US, None), (SKLEARN, None)),
+    BATCHES: ((US, None), (SKLEARN, None)),
     HELD: ((US, ARRAY), (US, CACHED), (US, STREAMED), (PYARROW, READ)),
 }
+ONCE = (HALVES, BATCHES, HELD)  # of one table
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,7 @@ class Rows:
     name: str
     k: int
     make: Callable[[], Any]
-    peers: tuple[str, ...] = (US, SKLEARN, INTEL, FAISS, PYARROW)
+    peers: tuple[str, ...] = (US, SKLEARN, INTEL, FAISS, SUPER, DASK, SPARK, PYARROW)
 
     def written(self) -> Path:
         folder = FOLDER / f"kmeans-{self.name.replace(' ', '-')}-{SCALE:g}"
@@ -140,7 +155,7 @@ class Contender:
 
 
 def table() -> list[tuple[str, ...]]:
-    each = [(one, task) for one in TABLES for task in WHO if task != HELD or one is TABLES[0]]
+    each = [(one, task) for one in TABLES for task in WHO if task not in ONCE or one is TABLES[0]]
     return [row for one, task in each for row in race(one, task)]
 
 

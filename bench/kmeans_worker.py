@@ -9,15 +9,17 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from .kmeans import ARRAY, FAISS, FIT, HELD, READ, STREAMED
+from .kmeans import ARRAY, BATCHES, FAISS, FIT, HALVES, HELD, READ, SPARK, STREAMED, SUPER
 from .parquet import LEAN, own_threads
-from .peers import INTEL, US
+from .peers import DASK, INTEL, US
+from .settings import THREADS
 
 LEAST = 90_000_000  # bytes of memory in which two threads can stream
 Fit = Callable[[Any], np.ndarray]  # rows -> centres
@@ -36,7 +38,7 @@ def main(library: str, algorithm: str, folder: str, threads: str) -> None:
             if order["task"] == HELD:
                 answer = held(algorithm, folder, start, order["iterations"], int(threads))
             else:
-                answer = timed(fitter(library, algorithm, start, order), X, library, int(threads))
+                answer = timed(fitter(library, algorithm, folder, start, order), X, library, int(threads))
         except ImportError as error:
             answer = {"error": str(error)}
         print(json.dumps(answer), file=reply, flush=True)
@@ -87,26 +89,33 @@ def within(library: str, threads: int) -> Any:
     return shardlearn.engine("threads", workers=threads)
 
 
-def fitter(library: str, algorithm: str, start: np.ndarray, order: dict[str, Any]) -> Fit:
+def fitter(library: str, algorithm: str, folder: str, start: np.ndarray, order: dict[str, Any]) -> Fit:
     """From the start with so many iterations, or from the library's own seeding with one."""
-    k, given = len(start), order["task"] == FIT
-    if library == FAISS:
-        return of_faiss(start, order["iterations"])
-    KMeans = kind(library)
+    k, task, most = len(start), order["task"], order["iterations"]
+    if library == SPARK:
+        return of_spark(folder, start, most)
+    if library in FITTERS:
+        return FITTERS[library](start, most)
+    kinds, name = family(library), {HALVES: "BisectingKMeans", BATCHES: "MiniBatchKMeans"}.get(task, "KMeans")
     settings: dict[str, Any] = {"algorithm": algorithm} if algorithm else {}
-    settings |= {"init": start, "max_iter": order["iterations"]} if given else {"max_iter": 1}
-    model = KMeans(k, n_init=1, tol=0.0, random_state=order["seed"], **settings)
+    if task == FIT:
+        settings |= {"init": start, "max_iter": most}
+    elif task == BATCHES:
+        settings |= {"init": start, "max_iter": 1, "max_no_improvement": None}
+    else:
+        settings |= {"max_iter": most if task == HALVES else 1}
+    model = getattr(kinds, name)(k, n_init=1, tol=0.0, random_state=order["seed"], **settings)
     return lambda X: model.fit(X).cluster_centers_
 
 
-def kind(library: str) -> Any:
+def family(library: str) -> Any:
     if library == US:
-        from shardlearn.cluster import KMeans
+        import shardlearn.cluster as kinds
     elif library == INTEL:
-        from sklearnex.cluster import KMeans
+        import sklearnex.cluster as kinds
     else:
-        from sklearn.cluster import KMeans
-    return KMeans
+        import sklearn.cluster as kinds
+    return kinds
 
 
 def of_faiss(start: np.ndarray, iterations: int) -> Fit:
@@ -119,6 +128,56 @@ def of_faiss(start: np.ndarray, iterations: int) -> Fit:
         return model.centroids
 
     return fit
+
+
+def of_super(start: np.ndarray, iterations: int) -> Fit:
+    """All rows, all iterations, in float32 and without levels; it starts at rows of its own choice."""
+    import superkmeans
+
+    def fit(X: np.ndarray) -> np.ndarray:
+        settings = {"hierarchical": False, "sampling_fraction": 1.0, "max_points_per_cluster": len(X)}
+        model = superkmeans.SuperKMeans(
+            len(start), X.shape[1], iters=iterations, n_threads=THREADS, early_termination=False, **settings
+        )
+        return model.train(X)
+
+    return fit
+
+
+def of_dask(start: np.ndarray, iterations: int) -> Fit:
+    import dask.array
+    from dask_ml.cluster import KMeans
+
+    def fit(X: np.ndarray) -> np.ndarray:
+        rows = dask.array.from_array(X, chunks=(-(-len(X) // THREADS), X.shape[1]), name=False)
+        return KMeans(len(start), init=start, max_iter=iterations, tol=0.0).fit(rows).cluster_centers_
+
+    return fit
+
+
+def of_spark(folder: str, start: np.ndarray, iterations: int) -> Fit:
+    """A start of its own choice."""
+    from pyspark.ml.clustering import KMeans
+
+    rows = in_java(folder)
+    model = KMeans(k=len(start), initMode="random", maxIter=iterations, tol=0.0, seed=1)
+    return lambda X: np.array(model.fit(rows).clusterCenters())
+
+
+@cache
+def in_java(folder: str) -> Any:
+    """The rows in Java's memory, before a clock starts."""
+    from pyspark.ml.feature import VectorAssembler
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.master(f"local[{THREADS}]").config("spark.driver.memory", "8g").getOrCreate()
+    table = session.read.parquet(str(Path(folder, "X.parquet"))).repartition(4 * THREADS)
+    rows = VectorAssembler(inputCols=table.columns, outputCol="features").transform(table).select("features").cache()
+    rows.count()
+    return rows
+
+
+FITTERS = {FAISS: of_faiss, SUPER: of_super, DASK: of_dask}
 
 
 def inertia(X: Any, centers: np.ndarray) -> float:

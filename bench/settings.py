@@ -9,7 +9,7 @@ from pathlib import Path
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))  # share of the rows: 0.01 tries the bench itself
 ONLY = os.environ.get("BENCH_ONLY", "")  # part of a section's name
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))
-ASK_DASK = bool(os.environ.get("BENCH_DASK"))
+ASK_DASK, ASK_SPARK = bool(os.environ.get("BENCH_DASK")), bool(os.environ.get("BENCH_SPARK"))
 DATA = os.environ.get("SHARDLEARN_DATA")  # real data sets
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "bench"

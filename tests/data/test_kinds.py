@@ -123,7 +123,7 @@ def test_as_y(kind: Kind, column: Any) -> None:
     assert expected is None
     with pytest.raises(InputError) as caught:
         lay_out(data, "x")
-    assert caught.value.code in ("SL2301", "SL2302")
+    assert caught.value.code in ("SL2301", "SL2306")
 
 
 @pytest.mark.parametrize(("kind", "column"), CASES, ids=lambda part: str(getattr(part, "type", part)))

@@ -15,7 +15,10 @@ from tests.engines.test_serial import Halved
 from shardlearn.core.block import Block
 from shardlearn.core.events import Emit, ignore
 from shardlearn.core.query import Query
+from shardlearn.engines.reading import Attempt
+from shardlearn.engines.stopping import Stopped, still_wanted
 from shardlearn.engines.threads import ThreadPool
+from shardlearn.engines.work import StreamTask
 
 
 def test_a_stream_keeps_its_order_and_is_closed_early() -> None:
@@ -32,6 +35,25 @@ def test_a_stream_keeps_its_order_and_is_closed_early() -> None:
         assert not engine.pool.busy
         whole = np.concatenate([block.X for block in engine.stream(data, Halved(), emit=ignore)])
         assert whole.tobytes() == (blocks.X / 2).tobytes()
+
+
+def test_who_stops_does_not_wait_for_the_end_of_a_block() -> None:
+    steps: list[int] = []
+
+    class Long:
+        def __call__(self, block: Block, /) -> Block:
+            for step in range(9):
+                still_wanted()
+                steps.append(step)
+            return block
+
+    engine = threads(2)
+    task = StreamTask(engine.open(random_blocks(n=640)), Long(), (0, 10))
+    assert isinstance(engine.pool, ThreadPool)
+    with pytest.raises(Stopped):
+        task.do(engine.pool.place, Attempt("who", None, ignore, lambda: len(steps) == 5))
+    assert steps == [0, 1, 2, 3, 4]
+    still_wanted()  # by whoever asks outside
 
 
 def test_a_stream_reads_no_further_than_its_window() -> None:

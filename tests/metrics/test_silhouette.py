@@ -39,6 +39,26 @@ def test_all_rows(make: Any, kind: Any) -> None:
     assert silhouette_score(X, labels, sample_size=None) == pytest.approx(wanted.mean(), rel=1e-7)
 
 
+@pytest.mark.parametrize("make", [np.asarray, lambda X: X.astype(np.float32), sparse.csr_matrix])
+def test_cosine(make: Any) -> None:
+    """Rows of zeros are at 1 from others, and at 0 from themselves.
+
+    Unit rows in float32 put distances off by 2^-22, and so s = (b - a) / max(a, b) by 3 of these over the larger of two
+    mean distances, which is above 0.03 here.
+    """
+    X, labels = spots()
+    X[[0, 5, 40]] = 0.0
+    X = make(np.round(X, 2))
+    found = silhouette_samples(X, labels, metric="cosine", sample_size=None)
+    wanted = sk.silhouette_samples(
+        np.asarray(X.todense() if sparse.issparse(X) else X, np.float64), labels, metric="cosine"
+    )
+    assert np.abs(found.value - wanted).max() < (3 * 2.0**-22 / 0.03 if X.dtype == np.float32 else 1e-10)
+    assert found.value[0] == pytest.approx(wanted[0], abs=1e-6)
+    some = silhouette_samples(X, labels, metric="cosine", sample_size=60)
+    assert np.abs(some.value - found.value[some.row]).max() < 1e-12
+
+
 def test_a_sample_is_compared_with_all_rows() -> None:
     X, labels = spots(3000)
     found = silhouette_samples(X, labels, sample_size=100)
@@ -80,6 +100,15 @@ def test_models() -> None:
     assert silhouette_score(frame, named) == silhouette_score(X, ours)
 
 
+def test_models_of_directions() -> None:
+    X, _ = spots()
+    model = KMeans(3, metric="cosine", random_state=0).fit(X)
+    wanted = sk.silhouette_score(X, model.labels_, metric="cosine")
+    assert silhouette_score(X, model, sample_size=None) == pytest.approx(wanted, rel=1e-10)
+    apart = sk.silhouette_score(X, model.labels_)
+    assert silhouette_score(X, model, metric="euclidean", sample_size=None) == pytest.approx(apart, rel=1e-10)
+
+
 def test_a_model_knows_its_columns(tmp_path) -> None:
     X, labels = spots()
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
@@ -110,6 +139,8 @@ def test_what_is_wrong_is_said() -> None:
     X, labels = spots()
     with pytest.raises(shardlearn.ParameterError, match="sample_size must be None or a whole number of 1 or more"):
         silhouette_score(X, labels, sample_size=0)
+    with pytest.raises(shardlearn.ParameterError, match="metric must be"):
+        silhouette_score(X, labels, metric="cityblock")  # type: ignore[arg-type]
     for wrong in (None, X):
         with pytest.raises(shardlearn.InputError, match="labels should be a 1d array"):
             silhouette_score(X, wrong)

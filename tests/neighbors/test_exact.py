@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from sklearn import neighbors as sk
 from tests.neighbors.brute import data, keys, nearest
 
 import shardlearn
+from shardlearn.engines.stopping import Stopped, stoppable
 from shardlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
+from shardlearn.neighbors._base import Held
 from shardlearn.statistics.distances import Metric
 from shardlearn.statistics.neighbors import NearestRows
 
@@ -214,6 +217,16 @@ def test_a_score_over_pieces_is_that_of_all_rows(workers: int) -> None:
         hit = model.predict(Q) == wanted
         assert model.score(Q, wanted) == hit.mean()
         assert model.score(Q, wanted, weight) == (hit * weight).sum() / weight.sum()
+
+
+def test_a_search_that_nobody_wants_any_more_ends_at_its_next_step() -> None:
+    rows, seen = Held(np.zeros((1_000, 4)), None), []
+    with stoppable(lambda: len(seen) == 3):
+        walk = rows.blocks(piece=3_200)
+        seen += [block.start for block in islice(walk, 3)]
+        with pytest.raises(Stopped):
+            next(walk)
+    assert seen == [0, 100, 200]
 
 
 def test_what_depends_on_the_processor_is_not_sent() -> None:

@@ -42,6 +42,7 @@ def fit(job: Job, run: Run, output: Output) -> int:
             kind = place.load()  # that importing scikit-learn takes
             roles(kind, job.where)
             estimator = kind(**parameters(kind, job.training.set_))
+            check_kept(estimator, job.training.holdout)
             return _fit(job, run, estimator, source, answer)
         finally:
             source.close()
@@ -123,6 +124,13 @@ def roles(kind: Any, where: Data) -> dict[str, str]:
         raise Usage(f"{kind.__name__} takes no weights: leave --weight out")
     found = {"y": where.target, "sample_weight": where.weight}
     return {name: column for name, column in found.items() if column is not None}
+
+
+def check_kept(estimator: Any, holdout: float) -> None:
+    """Refuse what could not be saved after the fit: rows that a model refers to have to have names."""
+    if holdout and estimator.get_params(deep=False).get("store", "rows") != "rows":
+        why = "refers to the files that it was fitted on, and rows without those kept aside are no file"
+        raise Usage(f"{type(estimator).__name__} {why}: --set store=rows, or leave --holdout out")
 
 
 def check_free(folder: str, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from shardlearn.core.matrix import Floats
-from shardlearn.metrics.silhouette import Silhouettes, silhouette_samples
+from shardlearn.metrics.silhouette import Distance, Silhouettes, silhouette_samples
 
 
 class ElbowDisplay:
@@ -141,6 +141,7 @@ class SilhouetteDisplay:
         estimator: Any,
         X: Any,
         *,
+        metric: Distance | None = None,
         sample_size: int | None = 1000,
         random_state: Any = None,
         ax: Any = None,
@@ -154,6 +155,8 @@ class SilhouetteDisplay:
             What has ``predict(X)``.
         X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes
             Rows of shape (n_samples, n_features).
+        metric : {"euclidean", "cosine"}, default=None
+            The distance. None: that of the model, where it has one of these, else "euclidean".
         sample_size : int, default=1000
             Rows whose silhouettes are computed, each against all rows. None: all.
         random_state : int or RandomState instance, default=None
@@ -168,7 +171,7 @@ class SilhouetteDisplay:
         SilhouetteDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        found = silhouette_samples(X, estimator, sample_size=sample_size, random_state=random_state)
+        found = silhouette_samples(X, estimator, metric=metric, sample_size=sample_size, random_state=random_state)
         return cls(found).plot(ax, **area_kw)
 
     @classmethod
@@ -177,6 +180,7 @@ class SilhouetteDisplay:
         X: Any,
         labels: Any,
         *,
+        metric: Distance | None = None,
         sample_size: int | None = 1000,
         random_state: Any = None,
         ax: Any = None,
@@ -190,6 +194,8 @@ class SilhouetteDisplay:
             Rows of shape (n_samples, n_features).
         labels : array of shape (n_samples,) or str
             The cluster of each row, or the name of the column that holds it.
+        metric : {"euclidean", "cosine"}, default=None
+            The distance. None: "euclidean".
         sample_size : int, default=1000
             Rows whose silhouettes are computed, each against all rows. None: all.
         random_state : int or RandomState instance, default=None
@@ -204,7 +210,7 @@ class SilhouetteDisplay:
         SilhouetteDisplay
         """
         check_matplotlib_support(f"{cls.__name__}.from_labels")
-        found = silhouette_samples(X, labels, sample_size=sample_size, random_state=random_state)
+        found = silhouette_samples(X, labels, metric=metric, sample_size=sample_size, random_state=random_state)
         return cls(found).plot(ax, **area_kw)
 
     def plot(self, ax: Any = None, **area_kw: Any) -> Self:

@@ -149,7 +149,7 @@ def _must_be_labels(column: Column, where: str) -> None:
         row = kinds.BY_KIND[column.kind]
         raise InputError(
             f'Unknown label type: {row.kind.value} (column "{column.name}")',
-            code="SL2302",
+            code="SL2306",
             where=where,
             needed="numbers, booleans or strings",
             fix=row.fix,

@@ -30,7 +30,7 @@ from shardlearn.core.statistic import gathers, is_cut
 from shardlearn.core.tree import Node, Tree, aligned
 
 from .plan import Demand, Here, Plan, Plans, span_of
-from .reading import Attempt, Fetch, Place, Stop, Stopped
+from .reading import Attempt, Fetch, Place
 from .room import Room
 from .rounds import (
     Cancel,
@@ -52,6 +52,7 @@ from .rounds import (
 )
 from .scatter import Gathering, MergeTask, Merging, Scattering
 from .serial import finished
+from .stopping import Stop, Stopped
 from .visit import rewritten_bytes, run_spans, walks
 from .work import FoldTask, RunTask, StreamTask, Task, rows_of
 
@@ -390,9 +391,8 @@ class PoolEngine:
         call.emit(plan.told())
 
     def _round(self, plan: Plan, task: Callable[[Piece], Task], call: Call) -> Drive:
-        number = next(self._rounds)
-        epoch, policy = self.pool.epoch, self.policy
-        round_ = Round(self.job, epoch, number, plan.pieces, plan.workers, policy, plan.window, plan.ahead)
+        job, epoch, number = self.job, self.pool.epoch, next(self._rounds)
+        round_ = Round(job, epoch, number, plan.pieces, plan.workers, self.policy, plan.window, plan.ahead)
         return Drive(self.pool, round_, task, call.emit, self.poll, self.grace, call.stop, self.inbox())
 
 

@@ -18,15 +18,11 @@ from shardlearn.core.rows import Rows
 
 from .room import Room
 from .shelf import Shelf
+from .stopping import Stop, Stopped
 from .visit import Wanted, carried, rewritten, selected, wanted
 
-Stop: TypeAlias = Callable[[], bool]
 Fetch: TypeAlias = Callable[[Any], Any]
 Rest: TypeAlias = Callable[[int], list[int]]  # numbers of the blocks from one on to the end of a lane
-
-
-class Stopped(Exception):  # noqa: N818 - no error: the attempt was cancelled, and noticed it
-    """The attempt was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

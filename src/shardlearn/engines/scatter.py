@@ -21,9 +21,10 @@ from shardlearn.core.statistic import Cut, Statistic, is_cut, is_spread
 from shardlearn.core.tree import Merge, Node, Tree, aligned, depth
 
 from .plan import Plan
-from .reading import Attempt, Lane, Place, Stopped
+from .reading import Attempt, Lane, Place
 from .rounds import Piece
 from .serial import finished
+from .stopping import Stopped
 from .visit import concluded, nothing, quiet, walks
 from .work import Task, rows_of
 

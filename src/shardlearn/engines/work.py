@@ -12,6 +12,7 @@ from shardlearn.core.tree import Counter
 
 from .reading import Attempt, Lane, Place, blocks_of, visited
 from .rounds import Piece
+from .stopping import stoppable
 from .visit import quiet, run_spans, timed, walked, walked_in_runs, walks, wanted
 
 # Errors of the file system that another attempt can't mend; other OSErrors are tried again.
@@ -155,7 +156,8 @@ class StreamTask:
     def do(self, place: Place, attempt: Attempt, /) -> object:
         every = wanted(ALL, self.data.grid, self.blocks)
         blocks = blocks_of(self.data, every, self.blocks, place, attempt, keep=False)
-        return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
+        with stoppable(attempt.stop):
+            return [self.rows(block) for _, block in timed(blocks, attempt.emit)]
 
 
 def rows_of(task: Task) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -25,8 +25,10 @@ from shardlearn.statistics.labels import LabelCounts, Labels
 from shardlearn.statistics.seeding import Drawn, DrawnRows
 from shardlearn.statistics.silhouette import AT_ONCE, Distances, DistanceSums
 from shardlearn.statistics.survey import Survey
+from shardlearn.statistics.unit_rows import UnitRows
 
 FEW_CLUSTERS = "SL2332"
+Distance = Literal["euclidean", "cosine"]
 STREAM = 1 << 31  # of the draws: rows that no search of k-means draws with the same seed
 
 
@@ -57,12 +59,19 @@ class Silhouettes:
         return math.fsum(self.value.tolist()) / len(self.value)
 
 
-def silhouette_score(X: Any, labels: Any, *, sample_size: int | None = 1000, random_state: Any = None) -> float:
+def silhouette_score(
+    X: Any,
+    labels: Any,
+    *,
+    metric: Distance | None = None,
+    sample_size: int | None = 1000,
+    random_state: Any = None,
+) -> float:
     """Mean silhouette of a sample of rows.
 
     Parameters
     ----------
-    X, labels, sample_size, random_state
+    X, labels, metric, sample_size, random_state
         As in `silhouette_samples`.
 
     Returns
@@ -70,10 +79,17 @@ def silhouette_score(X: Any, labels: Any, *, sample_size: int | None = 1000, ran
     float
         Between -1 and 1; its standard error is at most 1 / sqrt(sample_size).
     """
-    return silhouette_samples(X, labels, sample_size=sample_size, random_state=random_state).mean
+    return silhouette_samples(X, labels, metric=metric, sample_size=sample_size, random_state=random_state).mean
 
 
-def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, random_state: Any = None) -> Silhouettes:
+def silhouette_samples(
+    X: Any,
+    labels: Any,
+    *,
+    metric: Distance | None = None,
+    sample_size: int | None = 1000,
+    random_state: Any = None,
+) -> Silhouettes:
     """Silhouettes of a sample of rows, each against all rows.
 
     A sampled row's mean distances are those to every row of each cluster: its silhouette is exact, only the choice of
@@ -88,6 +104,9 @@ def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, r
     labels : array of shape (n_samples,), str, or a fitted model
         The cluster of each row, the name of the column that holds it, or what has ``predict(X)``, whose answers are
         held in memory.
+    metric : {"euclidean", "cosine"}, default=None
+        The distance; "cosine": 1 - cosine, which is 1 where a row is all zeros. None: "cosine" where `labels` is a
+        model with ``metric="cosine"``, else "euclidean".
     sample_size : int, default=1000
         Rows whose silhouettes are computed; they are held in memory. None: all rows.
     random_state : int or RandomState instance, default=None
@@ -100,6 +119,8 @@ def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, r
 
     Raises
     ------
+    ParameterError
+        `metric` or `sample_size` is none of the above.
     InputError
         There are fewer than two clusters, or as many as rows; missing or infinite values.
     """
@@ -110,6 +131,13 @@ def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, r
             code="SL1001",
             where="silhouette_samples(sample_size=...)",
         )
+    if metric not in (None, "euclidean", "cosine"):
+        raise ParameterError(
+            f'metric must be "euclidean", "cosine" or None, found {metric!r}.',
+            code="SL1001",
+            where="silhouette_samples(metric=...)",
+        )
+    unit = (metric or getattr(labels, "metric", None)) == "cosine"
     seed = 0 if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
     source = X if isinstance(X, Source) else open_source(X)
     try:
@@ -122,7 +150,7 @@ def silhouette_samples(X: Any, labels: Any, *, sample_size: int | None = 1000, r
                 needed="one label for each row, the name of their column, or a fitted model",
             )
         most = min(sample_size or laid.rows, laid.rows)
-        return _measured(laid, Drawn(laid.n_features, most, seed, STREAM))
+        return _measured(laid, Drawn(laid.n_features, most, seed, STREAM), unit)
     finally:
         if source is not X:
             source.close()
@@ -138,12 +166,12 @@ def _laid(source: Source, labels: Any, X: Any) -> Laid:
     return lay_out(source, found.to_numpy() if hasattr(found, "to_numpy") else found, None, spec)
 
 
-def _measured(laid: Laid, asked: Drawn) -> Silhouettes:
+def _measured(laid: Laid, asked: Drawn, unit: bool) -> Silhouettes:
     engine = engines.current()
     data = engine.open(laid.blocks)
 
     def fold(measure: Statistic[Any]) -> Any:
-        query = Query(measure, beside=16 * AT_ONCE)
+        query = Query(measure, beside=32 * AT_ONCE)
         engine.must_fit(data, [query])
         return engine.fold({"train": data}, query, emit=ignore)
 
@@ -152,8 +180,15 @@ def _measured(laid: Laid, asked: Drawn) -> Silhouettes:
         verify.check(laid, survey)
         _check(counted)
         sample = _ascending(drawn)
-        points = kernels.centers_of(sample.X, laid.sparse)
-        return _silhouettes(sample.id, counted.values, fold(DistanceSums(sample.id, points, counted.values)))
+        if not unit:
+            points = kernels.centers_of(sample.X, laid.sparse)
+            return _silhouettes(sample.id, counted.values, fold(DistanceSums(sample.id, points, counted.values)))
+        X, aimless = kernels.normalized(sample.X)
+        points = kernels.centers_of(X, laid.sparse)
+        data = engine.refine(data, UnitRows())
+        far = fold(DistanceSums(sample.id, points, counted.values, aimless))
+        far.sums[np.arange(len(aimless)), far.own] -= aimless  # a row is at 0 from itself
+        return _silhouettes(sample.id, counted.values, far)
     finally:
         engine.close(data)
 

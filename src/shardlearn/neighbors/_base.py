@@ -19,6 +19,7 @@ from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows
 from shardlearn.data import Laid, Source, lay_out, open_source
 from shardlearn.data.arrays import MatrixSource, packed
 from shardlearn.data.files import REMOTE, without_secrets
+from shardlearn.engines.stopping import still_wanted
 from shardlearn.faces.identity import READING
 from shardlearn.faces.labels import EncodeLabels
 from shardlearn.kernels import Tree
@@ -61,6 +62,7 @@ class Held:
         X, n = self.X, self.rows
         step = max(piece * n // max(nbytes(X), 1), 64)
         for at in range(0, n, step):
+            still_wanted()
             rows = slice(at, min(at + step, n))
             y = None if self.y is None else self.y[rows]
             ids = None if self.ids is None else self.ids[rows]
@@ -86,7 +88,7 @@ class Named:
             if source.stamp() != self.stamp:
                 raise SourceChangedError(
                     "The rows that the model refers to have changed since it was fitted.",
-                    code="SL2302",
+                    code="SL2210",
                     where=source.label,
                     needed="the same files, neither written again nor moved",
                     fix='fit again; with store="rows" a model keeps its rows',

@@ -146,7 +146,7 @@ class Neighbors(Face):
         if fitted.get("base_") == "":
             raise StorageError(
                 f"This {type(self).__name__} can't be saved: the rows that it refers to have no name.",
-                code="SL5111",
+                code="SL5115",
                 found="a source that is no path, or a URI that holds a secret",
                 fix='fit it with store="rows"; the saved model then holds all training rows',
             )

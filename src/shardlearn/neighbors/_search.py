@@ -35,7 +35,7 @@ from ._base import PIECE, Base, Held, Named
 from ._outcomes import Near, Outcome
 
 FEWEST = 256  # queries of a piece: for each, held rows are packed anew
-PIECES_A_WORKER = 2
+PIECES_A_WORKER, MOST = 2, 4096  # pieces at least; queries of a piece at most: Ctrl-C waits for a step of one
 SHARE = 4  # a batch takes this part of the memory limit
 
 A = TypeVar("A")
@@ -231,6 +231,7 @@ def finer(laid: Laid, workers: int, nested: bool) -> Laid:
     """Rows in memory cut so that there is work for all, into few pieces: the answers don't depend on it."""
     grid = laid.grid
     pieces = min(PIECES_A_WORKER * workers, grid.count // FEWEST) if workers > 1 else 1
+    pieces = max(pieces, -(-grid.count // MOST))
     rows = -(-grid.count // max(pieces, 1))
     if nested:
         rows = 1 << (rows - 1).bit_length()

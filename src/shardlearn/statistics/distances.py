@@ -186,7 +186,7 @@ def on_sphere(X: Array) -> Floats:
     if not bool((np.abs(X) <= TURNS).all()):
         raise InputError(
             "Angles of the haversine distance are in radians.",
-            code="SL2323",
+            code="SL2326",
             found=f"an angle of more than {TURNS:,.0f}",
             needed="latitudes and longitudes in radians",
             fix="np.radians of degrees",

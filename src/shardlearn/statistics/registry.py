@@ -37,6 +37,7 @@ from .sample_rows import SampleRows
 from .seeding import Drawn, Extent, Masses, Potentials
 from .silhouette import DistanceSums
 from .survey import Survey
+from .unit_rows import UnitRows
 from .whole_rows import WholeRows
 from .within import CountWithin, RowsWithin
 
@@ -296,6 +297,12 @@ def _distance_sums(seed: int, n: int) -> Case:
     return Case(DistanceSums(ids, _centers(seed, 4), np.arange(3.0)), block(seed, n, codes(seed, n, 3)))
 
 
+def _cosine_sums(seed: int, n: int) -> Case:
+    ids, aimless = np.array([0, 3, 4, 70], np.int64), np.array([False, True, False, False])
+    statistic = DistanceSums(ids, _centers(seed, 4), np.arange(3.0), aimless)
+    return Case(statistic, UnitRows()(block(seed, n, codes(seed, n, 3))))
+
+
 def _whole_rows(seed: int, n: int) -> Case:
     return Case(WholeRows(300, 12 * width(seed)), block(seed, n, None))
 
@@ -353,6 +360,7 @@ STATISTICS: Mapping[str, Row] = MappingProxyType(
         "masses": Row(_masses),
         "potentials": Row(_potentials),
         "sums of distances": Row(_distance_sums, weighted=False),
+        "sums of 1 - cosine": Row(_cosine_sums, weighted=False),
         "by leaf": Row(_by_leaf, weighted=False),
         "floats by leaf": Row(_floats_by_leaf),
         "shares of clusters": Row(_shared),
