@@ -19,6 +19,43 @@ i64 cluster_sums(const AnyIn& data, const Maybe<std::int32_t>& indices, const Ma
     return kernels().cluster_sums(x, moves, fixed, k, sum, of);
 }
 
+InPairs pairs_of(const Rows& x, const In<std::int32_t>& node, const In<std::int32_t>& pair, i64 pairs) {
+    InPairs out = {values(node, {x.n}, "node"), values(pair, {-1}, "pair"), pairs};
+    i64 nodes = static_cast<i64>(pair.shape(0));
+    within(out.node, x.n, 0, nodes), within(out.of, nodes, -1, pairs);
+    return out;
+}
+
+void sides(const AnyIn& data, i64 p, const In<double>& points, const In<std::int32_t>& node, const In<std::int32_t>& pair,
+           const Out<std::int32_t>& side) {
+    Maybe<std::int32_t> no_indices;
+    Maybe<i64> no_indptr;
+    Rows x = rows_of({data, no_indices, no_indptr, p});
+    const double* from = values(points, {-1, 2, p}, "points");
+    InPairs which = pairs_of(x, node, pair, static_cast<i64>(points.shape(0)));
+    std::int32_t* to = values(side, {x.n}, "side");
+    Outside o;
+    kernels().sides(x, from, which, to);
+}
+
+void pair_sums(const AnyIn& data, i64 p, const In<std::int32_t>& node, const In<std::int32_t>& pair,
+               const In<std::int32_t>& label, const In<std::int32_t>& before, const Maybe<i64>& weight,
+               const In<double>& factor, i64 room, const Out<i64>& sums, const Out<i64>& weights, const Out<i64>& changed) {
+    Maybe<std::int32_t> no_indices;
+    Maybe<i64> no_indptr;
+    Rows x = rows_of({data, no_indices, no_indptr, p});
+    Moves moves = {values(label, {x.n}, "label"), values(before, {x.n}, "before"), values(weight, {x.n}, "weight")};
+    i64 pairs = static_cast<i64>(factor.shape(0)), *sum = values(sums, {pairs, -1, 2, p}, "sums");
+    Fixed fixed = {values(factor, {-1, p}, "factor"), room, static_cast<i64>(sums.shape(1))};
+    i64 *of = values(weights, {pairs, 2}, "weights"), *moved = values(changed, {pairs}, "changed");
+    if (room < 1 || room > MOST_ROOM) throw nb::value_error("room must lie in 1..51.");
+    InPairs which = pairs_of(x, node, pair, pairs);
+    for (i64 i = 0; i < x.n; ++i)  // of other rows they may be anything
+        if (which.of[which.node[i]] >= 0) within(moves.label + i, 1, 0, 2), within(moves.before + i, 1, -1, 2);
+    Outside o;
+    kernels().pair_sums(x, which, moves, fixed, sum, of, moved);
+}
+
 void cluster_means(const In<i64>& sums, const In<i64>& weights, const In<double>& factor, i64 room, const Out<double>& centers) {
     const i64* sum = values(sums, {-1, -1, -1}, "sums");
     i64 limbs = static_cast<i64>(sums.shape(0)), k = static_cast<i64>(sums.shape(1)), p = static_cast<i64>(sums.shape(2));
@@ -99,6 +136,11 @@ void dense_squares(const AnyIn& data, i64 p, const In<double>& points, const Out
 void bind_clusters(nb::module_& m) {
     m.def("cluster_sums", cluster_sums, SL_ROWS, SL_ARRAY("label"), SL_ARRAY("before").none(), SL_ARRAY("weight").none(),
           SL_ARRAY("factor"), nb::arg("room"), SL_ARRAY("sums"), SL_ARRAY("weights"));
+    m.def("sides", sides, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("points"), SL_ARRAY("node"), SL_ARRAY("pair"),
+          SL_ARRAY("side"));
+    m.def("pair_sums", pair_sums, SL_ARRAY("data"), nb::arg("n_columns"), SL_ARRAY("node"), SL_ARRAY("pair"),
+          SL_ARRAY("label"), SL_ARRAY("before"), SL_ARRAY("weight").none(), SL_ARRAY("factor"), nb::arg("room"), SL_ARRAY("sums"),
+          SL_ARRAY("weights"), SL_ARRAY("changed"));
     m.def("loosen", loosen, SL_ARRAY("labels"), SL_ARRAY("moved"), nb::arg("most"), nb::arg("next"), SL_ARRAY("upper"),
           SL_ARRAY("lower"), SL_ARRAY("doubtful"));
     m.def("cluster_means", cluster_means, SL_ARRAY("sums"), SL_ARRAY("weights"), SL_ARRAY("factor"), nb::arg("room"),

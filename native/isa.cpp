@@ -12,6 +12,7 @@
 #include "kernels/nearest.hpp"
 #include "kernels/neighbors.hpp"
 #include "kernels/pack.hpp"
+#include "kernels/pairs.hpp"
 #include "kernels/peaks.hpp"
 #include "kernels/sparse_clusters.hpp"
 #include "kernels/sparse_neighbors.hpp"
@@ -66,6 +67,8 @@ extern const Table SL_JOIN(table_, SHARDLEARN_ISA) = {
     isa::nearer,
     isa::nearest_rows,
     isa::cluster_sums,
+    isa::sides,
+    isa::pair_sums,
     isa::cluster_means,
     isa::loosen,
     isa::double_sum,

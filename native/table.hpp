@@ -114,6 +114,12 @@ struct Moves {                  // rows that go from one cluster to another
     const std::int64_t* weight; // (n,), or null for ones
 };
 
+struct InPairs {              // rows at nodes of a tree, some of which have a pair of points below them
+    const std::int32_t* node; // (n,)
+    const std::int32_t* of;   // (nodes,) the pair of each node; -1: none
+    std::int64_t pairs;
+};
+
 struct Fixed {             // fixed point: a value times `factor` is the first limb, what is left times 2^room the next
     const double* factor;  // (p,) powers of two
     std::int64_t room, limbs;
@@ -224,6 +230,9 @@ struct Table {
     void (*nearest_rows)(const Rows&, const std::int64_t* ids, const Points&, const Found&);
     std::int64_t (*cluster_sums)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* sums,
                                  std::int64_t* weight);
+    void (*sides)(const Rows&, const double* points, const InPairs&, std::int32_t* side);
+    void (*pair_sums)(const Rows&, const InPairs&, const Moves&, const Fixed&, std::int64_t* sums,
+                      std::int64_t* weight, std::int64_t* changed);
     void (*cluster_means)(const std::int64_t* sums, const std::int64_t* weight, const Fixed&, std::int64_t k, std::int64_t p,
                           double* centers);
     std::int64_t (*loosen)(const Loosened&, std::int64_t n, std::int64_t* doubtful);

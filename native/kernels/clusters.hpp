@@ -46,24 +46,36 @@ SL_INLINE void add_limb(const Sparse<T>& x, i64 i, const i64* limb, i64 n, i64 s
     for (i64 t = 0; t < n; ++t) sum[at[t]] += sign * limb[t];
 }
 
+struct Limbs {  // of one row, and how it is taken apart
+    double up, *rest;
+    i64* limb;
+    Limbs(i64 p, i64 room)
+        : up(static_cast<double>(i64{1} << room)), rest(scratch(0, p)), limb(reinterpret_cast<i64*>(scratch(1, p))) {}
+};
+
+// Takes a row to its cluster if that is another one than before; returns what it weighs.
+template <class X>
+SL_INLINE i64 move_row(const X& x, i64 i, const Moves& m, const Fixed& f, const double* factor, i64 k, const Limbs& room,
+                       i64* sums, i64* weight) {
+    i64 q = m.weight ? m.weight[i] : 1, to = m.label[i], from = m.before ? m.before[i] : -1;
+    if (to == from || q == 0) return 0;
+    weight[to] += q;
+    if (from >= 0) weight[from] -= q;
+    double up = room.up, *rest = room.rest;
+    i64 *limb = room.limb, p = x.p, limbs = f.limbs, count = scaled_row(x, i, factor, rest);
+    for (i64 l = 0; l < limbs; ++l) {
+        next_limb(rest, count, up, q, limb);
+        add_limb(x, i, limb, count, 1, sums + (l * k + to) * p);
+        if (from >= 0) add_limb(x, i, limb, count, -1, sums + (l * k + from) * p);
+    }
+    return q;
+}
+
 template <class X>
 inline i64 moved_rows(const X& x, i64 n, const Moves& m, const Fixed& f, i64 k, i64* sums, i64* weight) {
-    i64 changed = 0, p = x.p;
-    double up = static_cast<double>(i64{1} << f.room), *rest = scratch(0, p);
-    i64* limb = reinterpret_cast<i64*>(scratch(1, p));
-    for (i64 i = 0; i < n; ++i) {
-        i64 q = m.weight ? m.weight[i] : 1, to = m.label[i], from = m.before ? m.before[i] : -1;
-        if (to == from || q == 0) continue;
-        changed += q;
-        weight[to] += q;
-        if (from >= 0) weight[from] -= q;
-        i64 count = scaled_row(x, i, f.factor, rest);
-        for (i64 l = 0; l < f.limbs; ++l) {
-            next_limb(rest, count, up, q, limb);
-            add_limb(x, i, limb, count, 1, sums + (l * k + to) * p);
-            if (from >= 0) add_limb(x, i, limb, count, -1, sums + (l * k + from) * p);
-        }
-    }
+    i64 changed = 0;
+    Limbs room(x.p, f.room);
+    for (i64 i = 0; i < n; ++i) changed += move_row(x, i, m, f, f.factor, k, room, sums, weight);
     return changed;
 }
 

@@ -338,6 +338,28 @@ def cluster_sums(
     sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
     weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> int: ...
+def sides(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    points: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    node: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    pair: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    side: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+) -> None: ...
+def pair_sums(
+    data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
+    n_columns: int,
+    node: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    pair: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    label: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    before: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    weight: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)] | None,
+    factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    room: int,
+    sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+    changed: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
 def loosen(
     labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
     moved: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],

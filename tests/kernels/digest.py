@@ -219,6 +219,15 @@ def add_points(hashes: Hashes) -> None:
             hashes.add("nearest", *found)
             kernels.nearer_center(rows, kernels.Points.of(numbers(rng, k, p)), k, found.label, found.square)
             hashes.add("nearer", found.label, found.square)
+            if k > 6:
+                at = kernels.InPairs.of(rng.integers(0, 4, n).astype(np.int32), [3, 0, 1])
+                side = np.zeros(n, np.int32)
+                kernels.sides(rows, points.values[:6].reshape(3, 2, p), at, side)
+                into = kernels.PairSums.none(3, p, 2)
+                kernels.pair_sums(
+                    rows, at, kernels.Moves(side, side[::-1].copy()), (np.full((3, p), 2.0**30), 40), into
+                )
+                hashes.add("pairs", side, into.sums, into.weights, into.changed)
             bounded = kernels.nearest_bounds(rows, points)
             hashes.add("nearest_bounds", bounded.label, bounded.upper, bounded.lower)
             if k > 1 and p > 3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.__main__ import main
-from tests.simulation.cases import named, schedules, tried
+from tests.simulation.cases import named, schedules
 from tests.simulation.faults import COSTLY, Kind, Schedule, Setting, fault
 from tests.simulation.simulate import simulate, sites
 from tests.simulation.subjects import SUBJECTS, reference
@@ -45,7 +45,7 @@ def test_pairs_of_all_kinds(subject: str) -> None:
 
 def test_the_driver_may_die_at_every_call_and_after_every_lost_flush() -> None:
     """The step before is used, or the fit begins anew: the same model. An honest disk loses at most one round."""
-    done = tally(every("disk", "squares"))
+    done = tally_in_processes(every("disk", "squares"))
     assert done.passed > 400
     assert done.unfired == 0
     for what in ("flushes lost", "damaged", "refused", "resumed", "of another epoch"):
@@ -53,7 +53,7 @@ def test_the_driver_may_die_at_every_call_and_after_every_lost_flush() -> None:
 
 
 def test_workers_and_the_driver_may_die() -> None:
-    done = tally(every("both", "logistic"))
+    done = tally_in_processes(every("both", "logistic"))
     assert done.passed > 200
     assert (done.unfired, done.gave_up) == (0, 0)
     assert done.counts["resumed"] > 0
@@ -63,8 +63,8 @@ def test_random_seeds() -> None:
     """As many seeds as it takes until so many have had all their faults."""
     done, seed = Tally(), 0
     while done.passed < SEEDS:
-        done.add(tried(f"seed {seed}"))
-        seed += 1
+        more = range(seed, seed + (SEEDS - done.passed) * 5 // 4 + 1)
+        done, seed = done.plus(tally_in_processes([f"seed {number}" for number in more])), more.stop
     assert seed < 1.4 * SEEDS
     assert 0 < done.gave_up < 0.15 * seed
     assert set(done.kinds) == {"CRASH", *(kind.name for kind in Kind)}

@@ -184,7 +184,7 @@ class BisectingKMeans(Centered):
             seed = fit.journal.step("seed", lambda: int(check_random_state(self.random_state).randint(2**31 - 1)))
             weighted = fit.laid.empty().weight is not None
             single, in_memory = fit.laid.dtype == "float32", fit.laid.in_memory and not isinstance(X, Source)
-            halving = Halving(KMeans(Lloyd(float(self.tol), int(self.max_iter)), self.init))
+            halving = Halving(KMeans(Lloyd(float(self.tol), int(self.max_iter), bounds=False), self.init))
             heaviest = self.bisecting_strategy == "largest_cluster"
             solver = Bisecting(halving, int(self.n_init), heaviest, in_memory)
             problem = Clusters(fit.shape, int(self.n_clusters), single, weighted, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -133,6 +134,53 @@ def cluster_sums(X: Matrix, moves: Moves, scale: Scale, sums: Ints, weights: Int
         sums,
         weights,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InPairs:
+    """Rows at nodes of a tree, some of which have a pair of points below them."""
+
+    node: Labels  # (n,)
+    pair: Labels  # (nodes,) the number of each node's pair; -1: none
+
+    @classmethod
+    def of(cls, node: Labels, inner: Sequence[int]) -> InPairs:
+        """Pairs below these nodes, in this order."""
+        pair = np.full(max(int(node.max(initial=0)), *inner, 0) + 1, -1, np.int32)
+        pair[list(inner)] = np.arange(len(inner), dtype=np.int32)
+        return cls(node, pair)
+
+
+def sides(X: Array, points: Floats, rows: InPairs, side: Labels) -> None:
+    """Of each row the nearer of two points, 0 or 1, as `nearest_center` has it: those of its pair (pairs, 2, p).
+
+    `side` (n,) keeps what it has where a row has no pair.
+    """
+    _native.sides(X, X.shape[1], points, rows.node, rows.pair, side)
+
+
+@dataclass(frozen=True, slots=True)
+class PairSums:
+    """Sums of the two clusters of each pair."""
+
+    sums: Ints  # (pairs, limbs, 2, p)
+    weights: Ints  # (pairs, 2)
+    changed: Ints  # (pairs,) whole weight of the rows that moved
+
+    @classmethod
+    def none(cls, pairs: int, features: int, limbs: int) -> PairSums:
+        shape = (pairs, limbs, 2, features)
+        return cls(np.zeros(shape, np.int64), np.zeros((pairs, 2), np.int64), np.zeros(pairs, np.int64))
+
+
+def pair_sums(X: Array, rows: InPairs, moves: Moves, factor: tuple[Floats, int], into: PairSums) -> None:
+    """As `cluster_sums`, of the clusters 0 and 1 of each row's pair, whose scale is its own.
+
+    `factor`: powers of two (pairs, p), and the bits of a limb.
+    """
+    assert moves.before is not None
+    told = X, X.shape[1], rows.node, rows.pair, moves.label, moves.before, moves.weight
+    _native.pair_sums(*told, *factor, into.sums, into.weights, into.changed)
 
 
 def cluster_means(sums: Ints, weights: Ints, centers: Floats, scale: Scale) -> Floats:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
-from shardlearn.core.matrix import Array, Ints, Matrix, take_rows
+from shardlearn.core.matrix import Array, Csr, Ints, Matrix, take_rows
 from shardlearn.core.query import Carry
 from shardlearn.core.statistic import Statistic, is_running
 
-from .clusters import Labels, whole
+from . import in_pairs
+from .clusters import LABELS, Labels, whole
 from .double import Double
 
 LEAVES = "leaves"  # name of the carry
@@ -37,6 +38,9 @@ class Pairs:
         at = np.zeros(X.shape[0], np.int32) if start is None else start.copy()
         while True:
             found = [int(node) for node in np.flatnonzero(np.bincount(at)) if self.left[node] >= 0]
+            if found and not isinstance(X, Csr):
+                at = self._down(X, at, found)
+                continue
             for node, where in rows_of(at, found):
                 rows = X if len(where) == len(at) else take_rows(X, where)
                 side = kernels.nearest_center(rows, self.centers[node]).label
@@ -44,21 +48,29 @@ class Pairs:
             if not found:
                 return at
 
+    def _down(self, X: Array, at: Nodes, inner: Sequence[int]) -> Nodes:
+        """One step of dense rows at these nodes."""
+        pairs = {node: self.centers[node].values for node in inner}
+        left, side = self.left.astype(np.int32)[at], in_pairs.sides(X, at, pairs, np.zeros(len(at), np.int32))
+        return np.where(left < 0, at, left + side)
+
 
 def rows_of(at: Nodes, nodes: Sequence[int]) -> Iterator[tuple[int, Ints]]:
     """Of each of these nodes the positions of its rows, ascending."""
-    if len(nodes) == 1:
-        yield nodes[0], np.flatnonzero(at == nodes[0])
+    if len(nodes) < 2:
+        yield from ((node, np.flatnonzero(at == node)) for node in nodes)
         return
-    table = np.full(max(int(at.max(initial=0)), *nodes, 0) + 1, len(nodes), np.int32)
+    table = np.full(max(int(at.max(initial=0)), *nodes) + 1, len(nodes), np.int32)
     table[list(nodes)] = np.arange(len(nodes))
     slot = table[at]
+    some = np.flatnonzero(slot < len(nodes))
+    slot = slot[some]
     if len(nodes) < 1 << 16:
         slot = slot.astype(np.uint16)  # sorted by counting
     order = np.argsort(slot, kind="stable")
     edges = np.searchsorted(slot[order], np.arange(len(nodes) + 1))
     for i, node in enumerate(nodes):
-        yield node, order[edges[i] : edges[i + 1]]
+        yield node, some[order[edges[i] : edges[i + 1]]]
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -80,14 +92,22 @@ class Routed:
         bare = replace(block, extra={})
         node = self.tree.leaf(block.X, block.extra[NODE] if self.kept else None)
         out: dict[str, Array] = {"node": node}
-        for leaf, where in rows_of(node, list(self.each)):
+        alike = in_pairs.asked_alike(block, self.each)
+        if alike:
+            known = block.extra.get(f"{LEAVES}/{LABELS}/label") if self.kept else None
+            found = in_pairs.labels(block, node, alike, self._steps, known)
+            out |= {f"{LABELS}/{name}": column for name, column in found.items()}
+        for leaf, where in rows_of(node, [leaf for leaf in self.each if leaf not in alike]):
             for carry in self.each[leaf]:
-                steps = self.kept and (leaf, carry.name) in self.stepped
+                steps = self._steps(leaf, carry)
                 columns = carry.step(rows(block, where)) if steps else carry.rebuild(_some(bare, where))
                 for name, column in columns.items():
                     full = out.setdefault(f"{carry.name}/{name}", np.zeros(block.n, column.dtype))
                     full[where] = column
         return out
+
+    def _steps(self, leaf: int, carry: Carry) -> bool:
+        return self.kept and (leaf, carry.name) in self.stepped
 
 
 def rows(block: Block, where: Ints) -> Block:
@@ -117,13 +137,18 @@ class ByLeaf:
         return all(one.exact for one in self.each.values())
 
     def of(self, block: Block, /) -> Answers:
-        return tuple(one.of(part) for one, part in self._parts(block))
+        found = self._alike(block)
+        found |= {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block, found)}
+        return tuple(found[leaf] for leaf in self.each)
 
     def add(self, into: Answers, block: Block, /) -> Answers:
-        pairs = zip(into, self._parts(block), strict=True)
-        return tuple(
-            one.add(left, part) if is_running(one) else one.merge(left, one.of(part)) for left, (one, part) in pairs
-        )
+        found, sums = self._alike(block), dict(zip(self.each, into, strict=True))
+        for leaf, answer in found.items():
+            sums[leaf] = self.each[leaf].merge(sums[leaf], answer)
+        for leaf, part in self._parts(block, found):
+            one = self.each[leaf]
+            sums[leaf] = one.add(sums[leaf], part) if is_running(one) else one.merge(sums[leaf], one.of(part))
+        return tuple(sums.values())
 
     def merge(self, left: Answers, right: Answers, /) -> Answers:
         return tuple(one.merge(a, b) for one, a, b in zip(self.each.values(), left, right, strict=True))
@@ -131,9 +156,19 @@ class ByLeaf:
     def bytes(self) -> int:
         return sum(one.bytes() for one in self.each.values())
 
-    def _parts(self, block: Block) -> Iterator[tuple[Statistic[Any], Block]]:
-        for leaf, where in rows_of(block.extra[NODE], list(self.each)):
-            yield self.each[leaf], rows(block, where)
+    def _alike(self, block: Block) -> dict[int, Any]:
+        """Answers of leaves that ask alike."""
+        found: dict[int, Any] = {}
+        for some in in_pairs.summed_alike(block, self.each):
+            label, before = (block.extra[f"{LEAVES}/{LABELS}/{name}"] for name in ("label", "before"))
+            moves = kernels.Moves(label, before, whole(block.weight, some[0][1].exponent, block.n))
+            found |= in_pairs.sums(block, block.extra[NODE], some, moves)
+        return found
+
+    def _parts(self, block: Block, but: Mapping[int, Any]) -> Iterator[tuple[int, Block]]:
+        """The rows of each other leaf."""
+        for leaf, where in rows_of(block.extra[NODE], [leaf for leaf in self.each if leaf not in but]):
+            yield leaf, rows(block, where)
 
 
 @dataclass(frozen=True, slots=True)
