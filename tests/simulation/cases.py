@@ -42,6 +42,11 @@ def schedules(kind: str, subject: str) -> Sequence[Schedule]:
             return [Schedule(setting, (one,), (death,)) for one in singles(grid) for death in DEATHS]
 
 
+def every(kind: str, subject: str) -> list[str]:
+    """The names of the enumerated ones."""
+    return [f"{kind} {subject} {i}" for i in range(len(schedules(kind, subject)))]
+
+
 def crashes(rounds: int) -> list[Crash]:
     """At every call of the file system, and after every flush that did nothing; of the driver, or of the machine."""
     calls = range(CALLS * rounds)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from tests.simulation.cases import every, tried
 from tests.simulation.faults import Fault, Kind, Schedule, Setting
 from tests.simulation.simulate import simulate, sites
-from tests.simulation.test_simulation import Tally, every, tally, tried
+from tests.simulation.tally import Tally, tally
 
 SEEDS = 200
 

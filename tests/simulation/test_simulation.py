@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.__main__ import main
-from tests.simulation.cases import named, schedules
+from tests.simulation.cases import every, named
 from tests.simulation.faults import COSTLY, Kind, Schedule, Setting, fault
 from tests.simulation.simulate import simulate, sites
 from tests.simulation.subjects import SUBJECTS, reference
 from tests.simulation.tally import Tally, tally, tally_in_processes
 
 SEEDS = 2_000
-
-
-def every(kind: str, subject: str) -> list[str]:
-    return [f"{kind} {subject} {i}" for i in range(len(schedules(kind, subject)))]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
