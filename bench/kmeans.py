@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from . import limits
 from .peers import DASK, INTEL, SKLEARN, US
 from .settings import ASK_DASK, ASK_SPARK, DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
 
@@ -31,6 +32,7 @@ HEAD = ("k-means", "task", "who", "seconds", "x ours", "inertia over ours - 1", 
 FAISS, PYARROW, SUPER, SPARK = "faiss-cpu", "pyarrow", "SuperKMeans", "Spark MLlib"
 ITERATIONS, SEEDS = 20, 3
 FIT, SEEDING = f"{ITERATIONS} iterations from one start", "seeding and 1 iteration"
+PASS = "predict: all rows, all centres"
 HELD = f"{ITERATIONS} iterations, rows held in various ways"
 HALVES, BATCHES = f"by halves, {ITERATIONS} iterations each", "one pass in batches of 1,024"
 ARRAY, CACHED, STREAMED, READ = "array", "Parquet, room for all", "Parquet, room for less", "reading alone"
@@ -45,6 +47,7 @@ WHO = {
         *([(DASK, None)] if ASK_DASK else []),
         *([(SPARK, None)] if ASK_SPARK else []),
     ),
+    PASS: ((US, None), (SKLEARN, None), (INTEL, None), (FAISS, None), (SUPER, None)),
     SEEDING: ((US, None), (SKLEARN, None), (INTEL, None)),
     HALVES: ((US, None), (SKLEARN, None)),
     BATCHES: ((US, None), (SKLEARN, None)),
@@ -124,6 +127,7 @@ class Contender:
     process: subprocess.Popen
     seconds: list[float] = field(default_factory=list)
     inertia: list[float] = field(default_factory=list)
+    flops: float = 0.0  # of all scores of dense rows, where nothing else is done
     note: str = ""
 
     @classmethod
@@ -148,6 +152,7 @@ class Contender:
         else:
             self.seconds.append(answer["seconds"])
             self.inertia.append(answer["inertia"])
+            self.flops = answer.get("flops", 0.0)
 
     def stop(self) -> None:
         self.process.kill()
@@ -179,4 +184,5 @@ def _row(name: str, task: str, one: Contender, ours: Contender) -> tuple[str, ..
         return (name, task, who, "-", "-", "-", one.note)
     took, base = median(one.seconds[1:]), median(ours.seconds[1:] or [np.nan])
     apart = median(one.inertia) / median(ours.inertia or [np.nan]) - 1
-    return (name, task, who, f"{took:.3f}", f"{took / base:.2f}", f"{apart:.1e}", "")
+    share = limits.share(one.flops, took, THREADS) if one is ours and task == PASS and one.flops else ""
+    return (name, task, who, f"{took:.3f}", f"{took / base:.2f}", f"{apart:.1e}", share)

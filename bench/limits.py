@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from statistics import median
 
 import numpy as np
@@ -28,6 +29,18 @@ def peaks(threads: int) -> tuple[float, float]:
         adding = _median(lambda: list(pool.map(_native.peak_flops, [ROUNDS] * threads)))
         reading = _median(lambda: list(pool.map(_native.peak_read, arrays)))
     return flops / adding, 8 * WORDS * threads / reading
+
+
+@cache
+def peak_of_scores(threads: int) -> float:
+    """Flops a second in float32: twice as many lanes as `peaks` has."""
+    return 2 * peaks(threads)[0]
+
+
+def share(flops: float, seconds: float, threads: int) -> str:
+    """How far float32 work is from that."""
+    reached = flops / seconds
+    return f"{reached / 1e9:.0f} GFLOP/s, {reached / peak_of_scores(threads):.0%} of the peak"
 
 
 def _median(run) -> float:

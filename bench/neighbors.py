@@ -13,10 +13,11 @@ from statistics import median
 
 import numpy as np
 
+from . import limits
 from .neighbors_worker import FAISS, LIBRARIES, SCIPY, US
 from .settings import DATA, FOLDER, REPEATS, ROOT, THREADS, environment
 
-HEAD = ("neighbours", "k", "who", "seconds", "x ours", "same ids")
+HEAD = ("neighbours", "k", "who", "seconds", "x ours", "same ids", "")
 TABLES = ("1,000,000 x 3", "100,000 x 64", "1,000,000 x 128", "Fashion-MNIST 60,000 x 784")
 NEEDS = {"scikit-learn-intelex": "sklearnex", FAISS: "faiss"}
 LONGEST = 1200.0  # seconds of one answer
@@ -31,6 +32,7 @@ class Contender:
     threads: int
     times: list[float] = field(default_factory=list)
     ids: np.ndarray | None = None
+    flops: float = 0.0  # of all distances
     process: subprocess.Popen | None = None
 
     @property
@@ -61,7 +63,9 @@ class Contender:
         if select.select([process.stdout], [], [], LONGEST)[0]:
             line = process.stdout.readline()
             if line:
-                self.times.append(json.loads(line)["seconds"])
+                found = json.loads(line)
+                self.times.append(found["seconds"])
+                self.flops = found["flops"]
                 return
         self.stop()
 
@@ -105,9 +109,24 @@ def _raced(field_: list[Contender], k: int) -> list[tuple[str, ...]]:
                 contender.answer(k)
     ours = field_[0]
     return [
-        (c.table, str(k), c.name, _seconds(c), f"{c.seconds / ours.seconds:.2f}", _agreement(ours.ids, c.ids))
+        (
+            c.table,
+            str(k),
+            c.name,
+            _seconds(c),
+            f"{c.seconds / ours.seconds:.2f}",
+            _agreement(ours.ids, c.ids),
+            _share(c),
+        )
         for c in sorted(field_, key=lambda c: c.seconds)
     ]
+
+
+def _share(contender: Contender) -> str:
+    """Of the machine; a tree computes few of the distances."""
+    if contender.library != US or contender.table in TABLES[:1] or not contender.times:
+        return ""
+    return limits.share(contender.flops, contender.seconds, contender.threads)
 
 
 def _seconds(contender: Contender) -> str:

@@ -77,7 +77,7 @@ def main() -> None:
             took = time.perf_counter() - began
         if order["write"]:
             np.save(order["write"], np.asarray(ids, np.int64))
-        print(json.dumps({"seconds": took}), file=reply, flush=True)
+        print(json.dumps({"seconds": took, "flops": 2.0 * len(X) * len(Q) * X.shape[1]}), file=reply, flush=True)
 
 
 def _threads(library: str, threads: int):
