@@ -71,10 +71,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Hashes:
     return hashes(tmp_path_factory.mktemp("plain"), compiler, flags)
 
 
-def test_every_kernel_is_compared(plain: Hashes) -> None:
+def kernels_compared() -> set[str]:
+    """By the text of the table."""
     (table,) = re.findall(r"struct Table \{(.*?)\n\};", (NATIVE / "table.hpp").read_text(), re.S)
-    named = set(re.findall(r"\(\*(\w+)\)\(", table))
-    assert {kernel for kernel, _ in plain} == named - set(NOT_COMPARED) | {"all"}
+    return set(re.findall(r"\(\*(\w+)\)\(", table)) - set(NOT_COMPARED)
+
+
+def test_every_kernel_has_a_case() -> None:
+    cases = {name for path in PROGRAM.glob("*.cpp") for name in re.findall(r"^CASE\((\w+),", path.read_text(), re.M)}
+    assert cases == kernels_compared()
+
+
+@pytest.mark.slow
+def test_every_kernel_is_compared(plain: Hashes) -> None:
+    assert {kernel for kernel, _ in plain} == kernels_compared() | {"all"}
 
 
 @pytest.mark.slow
@@ -170,6 +180,7 @@ def words(result: Floats | float | int) -> Array:
     return np.where(np.isnan(array), np.nan, array.astype(np.float64)).view(np.uint64)
 
 
+@pytest.mark.slow
 def test_the_extension_has_the_hashes_of_plain_cpp(plain: Hashes) -> None:
     parts: dict[str, list[Array]] = {}
     for name, result in by_the_extension():

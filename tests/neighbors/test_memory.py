@@ -36,7 +36,7 @@ PROGRAM = """
 """
 
 
-@pytest.mark.parametrize("which", ["nearest", "around"])
+@pytest.mark.parametrize("which", ["nearest", pytest.param("around", marks=pytest.mark.slow)])
 def test_a_base_larger_than_the_limit(which: str, tmp_path: Path) -> None:
     base = write(tmp_path / "base.parquet", 400_000, 40, 20_000)  # 128 MB
     warm, queries = write(tmp_path / "w.parquet", 2_000, 40, 2_000), write(tmp_path / "q.parquet", 3_000, 40, 3_000)
