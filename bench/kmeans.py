@@ -160,6 +160,7 @@ class Contender:
 
 
 def table() -> list[tuple[str, ...]]:
+    limits.peak_of_scores(THREADS)  # while no other process waits for work in a loop
     each = [(one, task) for one in TABLES for task in WHO if task not in ONCE or one is TABLES[0]]
     return [row for one, task in each for row in race(one, task)]
 

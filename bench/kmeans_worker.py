@@ -90,7 +90,8 @@ def labeller(library: str, X: Any, start: np.ndarray) -> Fit:
 
         model = superkmeans.SuperKMeans(*start.shape, n_threads=THREADS)
         return lambda X: model.assign(X, start)
-    rows = sp.csr_matrix(start) if sp.issparse(X) else start  # each is a cluster of its own: the centres stay
+    twice = np.concatenate([start, start])  # each is a cluster of its own: the centres stay
+    rows = sp.csr_matrix(twice) if sp.issparse(X) else twice
     return family(library).KMeans(len(start), init=start, n_init=1, max_iter=1).fit(rows).predict
 
 

@@ -78,6 +78,7 @@ class Contender:
 
 def table() -> list[tuple[str, ...]]:
     FOLDER.mkdir(parents=True, exist_ok=True)
+    limits.peak_of_scores(THREADS), limits.peak_of_scores(1)  # while no other process waits for work in a loop
     return [row for name in TABLES if DATA or "MNIST" not in name for row in _rows(name)]
 
 

@@ -81,6 +81,14 @@ def test_resident_blocks_are_dealt_in_aligned_subtrees() -> None:
     assert plan_fold(Demand(range(10**6), range(10**6), Footprint(0, 0, True), 2, 8), None).pieces[0] == (0, 64)
 
 
+def test_a_short_stream_has_work_for_all() -> None:
+    """A block may take long: a search of 4,096 queries among all rows."""
+    for blocks, pieces in ((1, 1), (4, 4), (15, 15), (16, 8), (64, 16)):
+        held, read = (Demand(range(blocks), range(blocks), Footprint(100, 0, there), 2, 8) for there in (True, False))
+        assert len(plan_stream(held, None).pieces) == pieces
+        assert len(plan_stream(read, None).pieces) >= pieces
+
+
 def test_large_answers_get_fewer_workers() -> None:
     demand = Demand(range(128), range(128), Footprint(0, 0, True), 2, 1000)
     assert max(stop - first for first, stop in plan_fold(demand, None).pieces) == 32

@@ -218,17 +218,18 @@ def plan_stream(demand: Demand, limit: int | None) -> Plan:
 
 
 def _streams(demand: Demand) -> Iterator[Plan]:
-    """In row order. Several readers are of use where what each reads is short against the window."""
+    """In row order, with work for all. Several readers are of use where what each reads is short against the window."""
+    sizes = [size for size in (4, 2, 1) if size <= evenly(len(demand.span), demand.workers)]
     if demand.foot.resident:
         for workers in range(demand.workers, 0, -1):
-            for size in (4, 2, 1):
+            for size in sizes:
                 pieces = aligned_pieces(demand.span, demand.cuts, size)
                 account = Account(None, 0, 0, _answers_ahead(demand, workers, size))
                 yield Plan(pieces, {}, 1, workers, account, 2 * workers * size)
         return
     ranges = len(aligned_pieces(demand.span, demand.cuts, 1))
     for workers in range(demand.workers, 0, -1):
-        for size in (4, 2, 1):
+        for size in sizes:
             window = 2 * workers * size
             short = len(demand.span) <= 2 * size * ranges
             for readers in dict.fromkeys((min(workers, max(ranges, 1)) if short else 1, 1)):
