@@ -2,8 +2,9 @@
 // changed. It is what a tree of pairs asks of all its leaves in one pass.
 //
 // With m = (a + b) / 2 and w = b - a half of |x - a|^2 - |x - b|^2 is (x - m) . w. Its sign says which point is nearer where
-// it is above what rounding may do to it and to the two squared distances: 2 (p + 8) u (|x - m|^2 + |w|^2) + 2 u |m| |w|,
-// u = 2^-53, and a little for what is too small for a float64. Elsewhere these distances decide, the first point of equal ones.
+// it is above what rounding may do to it and to the two squared distances. 2 (p + 8) u (|x - m|^2 + |w|^2) + 2 u |m| |w| covers
+// that, u = 2^-53; twice as much is asked for, and a little for what is too small for a float64. Elsewhere these distances
+// decide, the first point of equal ones.
 #pragma once
 #include "clusters.hpp"
 

@@ -140,7 +140,7 @@ def test_what_is_wrong_is_said() -> None:
     with pytest.raises(shardlearn.ParameterError, match="sample_size must be None or a whole number of 1 or more"):
         silhouette_score(X, labels, sample_size=0)
     with pytest.raises(shardlearn.ParameterError, match="metric must be"):
-        silhouette_score(X, labels, metric="cityblock")  # type: ignore[arg-type]
+        silhouette_score(X, labels, metric="cityblock")
     for wrong in (None, X):
         with pytest.raises(shardlearn.InputError, match="labels should be a 1d array"):
             silhouette_score(X, wrong)
