@@ -7,6 +7,7 @@
 #include "pack.hpp"
 #include "pack_csv.hpp"
 #include "pack_svmlight.hpp"
+#include "sorting.hpp"
 
 namespace nb = nanobind;
 namespace pack = shardlearn::pack;
@@ -42,6 +43,28 @@ void pack_rows(nb::handle batch, const pack::Columns& columns, int64_t start, in
         shardlearn::kernels().pack64(from.data(), rows, to);
     else
         shardlearn::kernels().pack32(from.data(), rows, to);
+}
+
+template <class T>
+bool sort_rows(const shardlearn::In<int32_t>& indices, const shardlearn::In<T>& data, const shardlearn::In<int64_t>& indptr,
+               int64_t columns, const shardlearn::Out<int32_t>& to_indices, const shardlearn::Out<T>& to_data) {
+    using shardlearn::values;
+    const auto nnz = static_cast<int64_t>(indices.shape(0)), n = static_cast<int64_t>(indptr.shape(0)) - 1;
+    const int32_t* from = values(indices, {nnz}, "indices");
+    const int64_t* starts = values(indptr, {-1}, "indptr");
+    const T* of = values(data, {nnz}, "data");
+    int32_t* to = values(to_indices, {nnz}, "to_indices");
+    T* values_to = values(to_data, {nnz}, "to_data");
+    shardlearn::Outside o;
+    if (n < 0 || starts[0] != 0 || starts[n] != nnz || !std::is_sorted(starts, starts + n + 1))
+        throw nb::value_error("indptr does not cut the stored values into rows.");
+    bool once = true;
+    shardlearn::RowSorter<T> sorter(columns);
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t first = starts[i];
+        once = sorter.sort(from + first, of + first, starts[i + 1] - first, to + first, values_to + first) && once;
+    }
+    return once;
 }
 
 // A vector handed over to NumPy, without a copy.
@@ -136,6 +159,13 @@ void bind_text(nb::module_& m) {
 
 void bind_pack(nb::module_& m) {
     bind_text(m);
+    const char* sorted = "Sparse rows with their columns in order; whether none is there twice";
+    m.def("sort_rows", &sort_rows<double>, nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
+          nb::arg("indptr").noconvert(), nb::arg("columns"), nb::arg("to_indices").noconvert(), nb::arg("to_data").noconvert(),
+          sorted);
+    m.def("sort_rows", &sort_rows<float>, nb::arg("indices").noconvert(), nb::arg("data").noconvert(),
+          nb::arg("indptr").noconvert(), nb::arg("columns"), nb::arg("to_indices").noconvert(), nb::arg("to_data").noconvert(),
+          sorted);
     nb::class_<pack::Columns>(m, "PackColumns", "Which columns of a record batch are packed, and how")
         .def("__init__",
              [](pack::Columns* self, std::vector<int32_t> which, std::vector<int32_t> codes, std::vector<int64_t> arguments) {

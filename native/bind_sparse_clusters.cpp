@@ -106,18 +106,27 @@ i64 join_cells(const In<i64>& at, const In<i64>& limbs, const In<i64>& other_at,
     return kernels().join_cells(a, b, count, out);
 }
 
-void cell_means(const In<i64>& at, const In<i64>& limbs, const In<i64>& weights, const In<double>& before, const In<double>& factor,
-                i64 room, const Out<double>& lines, const Out<double>& squares) {
-    i64 count = static_cast<i64>(limbs.shape(1)), k = static_cast<i64>(weights.shape(0));
-    i64 p = static_cast<i64>(before.shape(0)), line = line_of(static_cast<i64>(before.shape(1)), k);
-    if (count > MOST_LIMBS) throw nb::value_error("there are too many limbs.");
+void add_cells(const In<i64>& at, const In<i64>& limbs, i64 k, const Out<i64>& sums) {
+    i64 count = static_cast<i64>(limbs.shape(1)), p = static_cast<i64>(sums.shape(1));
+    i64 line = line_of(static_cast<i64>(sums.shape(2)), k);
+    i64* to = values(sums, {count, p, line}, "sums");
     Cells cells = cells_of(at, limbs, count);
     if (cells.n && (cells.at[0] < 0 || cells.at[cells.n - 1] >= p * k)) throw nb::value_error("a cell is none of the table.");
+    Outside o;
+    kernels().add_cells(cells, k, p, line, count, to);
+}
+
+void line_means(const In<i64>& sums, const In<i64>& weights, const In<double>& before, const In<double>& factor, i64 room,
+                const Out<double>& lines, const Out<double>& squares) {
+    i64 count = static_cast<i64>(sums.shape(0)), k = static_cast<i64>(weights.shape(0)), p = static_cast<i64>(before.shape(0));
+    i64 line = line_of(static_cast<i64>(before.shape(1)), k);
+    if (count < 1 || count > MOST_LIMBS) throw nb::value_error("1 to 8 limbs are needed.");
+    const i64* from = values(sums, {count, p, line}, "sums");
     Means means = {values(weights, {k}, "weights"), values(before, {p, line}, "before"), values(factor, {p}, "factor"),
                    k, p, line, room_of(room), count};
     double *to = values(lines, {p, line}, "lines"), *far = values(squares, {k}, "squares");
     Outside o;
-    kernels().cell_means(cells, means, to, far);
+    kernels().line_means(from, means, to, far);
 }
 
 void unit_lines(const In<i64>& weights, const In<double>& before, const Out<double>& lines, const Out<double>& squares) {
@@ -144,8 +153,9 @@ void bind_sparse_clusters(nb::module_& m) {
           SL_ARRAY("factor"), nb::arg("room"), SL_ARRAY("weights"), SL_ARRAY("at"), SL_ARRAY("limbs"));
     m.def("join_cells", join_cells, SL_ARRAY("at"), SL_ARRAY("limbs"), SL_ARRAY("other_at"), SL_ARRAY("other_limbs"),
           SL_ARRAY("out_at"), SL_ARRAY("out_limbs"));
-    m.def("cell_means", cell_means, SL_ARRAY("at"), SL_ARRAY("limbs"), SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("factor"),
-          nb::arg("room"), SL_ARRAY("lines"), SL_ARRAY("squares"));
+    m.def("add_cells", add_cells, SL_ARRAY("at"), SL_ARRAY("limbs"), nb::arg("k"), SL_ARRAY("sums"));
+    m.def("line_means", line_means, SL_ARRAY("sums"), SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("factor"), nb::arg("room"),
+          SL_ARRAY("lines"), SL_ARRAY("squares"));
     m.def("unit_lines", unit_lines, SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("lines"), SL_ARRAY("squares"));
 }
 

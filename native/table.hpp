@@ -130,7 +130,7 @@ struct Cells {            // sums of sparse rows: features and clusters that som
     std::int64_t* limbs;  // (n, limbs)
     std::int64_t n;
 };
-struct Means {                     // of cells over weights
+struct Means {                     // of sums over weights
     const std::int64_t* weight;    // (k,)
     const double *before, *factor; // (p, line), (p,)
     std::int64_t k, p, line, room, limbs;
@@ -245,7 +245,8 @@ struct Table {
     void (*halves)(const double* values, std::int64_t k, std::int64_t p, std::int64_t line, double* half);
     std::int64_t (*moved_cells)(const Rows&, const Moves&, const Fixed&, std::int64_t k, std::int64_t* weight, Cells&);
     std::int64_t (*join_cells)(const Cells&, const Cells&, std::int64_t limbs, const Cells& out);
-    void (*cell_means)(const Cells&, const Means&, double* out, double* squares);
+    void (*add_cells)(const Cells&, std::int64_t k, std::int64_t p, std::int64_t line, std::int64_t limbs, std::int64_t* sums);
+    void (*line_means)(const std::int64_t* sums, const Means&, double* out, double* squares);
     void (*unit_lines)(const Means&, double* lines, double* squares);
     void (*dense_squares)(const Rows&, const double* points, std::int64_t k, double* out);
     void (*nearest_by)(const Rows&, const std::int64_t* ids, const double* points, std::int64_t m, Measure, double power,

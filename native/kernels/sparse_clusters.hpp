@@ -267,75 +267,73 @@ inline i64 join_cells(const Cells& a, const Cells& b, i64 limbs, const Cells& ou
     return n;
 }
 
-constexpr i64 SOME_CELLS = 256, MOST_LIMBS = 8;
-
-// Means of some cells, to the last bit: sum / weight, and what that leaves over the weight. The loops have one form each, so
-// that they are done in vectors.
-struct CellMeans {
-    double mean[SOME_CELLS], scale[SOME_CELLS], weight[SOME_CELLS], rest[SOME_CELLS], left[SOME_CELLS], back[SOME_CELLS];
-    i64 limb[MOST_LIMBS][SOME_CELLS], to[SOME_CELLS];
-
-    void of(i64 n, i64 limbs, double up) {
-        double down = 1.0 / up;
-        for (i64 t = 0; t < n; ++t) mean[t] = left[t] = 0.0;
-        for (i64 l = limbs; l-- > 0;)
-            for (i64 t = 0; t < n; ++t) mean[t] = static_cast<double>(limb[l][t]) + mean[t] * down;
-        for (i64 t = 0; t < n; ++t) mean[t] = mean[t] * back[t] / weight[t], rest[t] = mean[t] * scale[t];
-        for (i64 l = 0; l < limbs; ++l)
-            for (i64 t = 0; t < n; ++t) {
-                double shifted = rest[t] + SHIFT;
-                limb[l][t] -= (bits_of(shifted) - bits_of(SHIFT)) * static_cast<i64>(weight[t]);
-                rest[t] = (rest[t] - (shifted - SHIFT)) * up;
-            }
-        for (i64 l = limbs; l-- > 0;)
-            for (i64 t = 0; t < n; ++t) left[t] = static_cast<double>(limb[l][t]) + left[t] * down;
-        for (i64 t = 0; t < n; ++t) mean[t] = mean[t] + left[t] * back[t] / weight[t];
+// Adds a list to a table (limbs, p, line).
+inline void add_cells(const Cells& cells, i64 k, i64 p, i64 line, i64 limbs, i64* sums) {
+    i64 first = 0, from = 0;  // the first cell of a feature, and where its line begins
+    for (i64 i = 0; i < cells.n; ++i) {
+        for (; cells.at[i] >= first + k; first += k) from += line;
+        i64* to = sums + from + cells.at[i] - first;
+        for (i64 l = 0; l < limbs; ++l) to[l * p * line] += cells.limbs[i * limbs + l];
     }
-};
-
-// Some features' cells, whose means go where they belong; `weight` is at least 1. Returns the next cell.
-inline i64 means_of(const Cells& cells, i64 at, i64 feature, i64 stop, const Means& m, const double* weight, CellMeans& some,
-                    double* out) {
-    double up = static_cast<double>(i64{1} << m.room);
-    while (at < cells.n && cells.at[at] < stop * m.k) {
-        i64 n = 0, most_cells = least(SOME_CELLS, cells.n - at), first = feature * m.k;
-        double scale = m.factor[feature], back = 1.0 / scale;
-        for (; n < most_cells && cells.at[at + n] < stop * m.k; ++n) {
-            if (cells.at[at + n] >= first + m.k) {
-                do ++feature, first += m.k;
-                while (cells.at[at + n] >= first + m.k);
-                scale = m.factor[feature], back = 1.0 / scale;
-            }
-            i64 cluster = cells.at[at + n] - first;
-            some.to[n] = feature * m.line + cluster;
-            some.scale[n] = scale, some.back[n] = back, some.weight[n] = weight[cluster];
-            for (i64 l = 0; l < m.limbs; ++l) some.limb[l][n] = cells.limbs[(at + n) * m.limbs + l];
-        }
-        some.of(n, m.limbs, up);
-        for (i64 i = 0; i < n; ++i) out[some.to[i]] = some.mean[i];
-        at += n;
-    }
-    return at;
 }
 
-// Lines of means: sums over weights; points without weight stay as they were. And how far each point went, squared.
-inline void cell_means(const Cells& cells, const Means& m, double* out, double* squares) {
+constexpr i64 MOST_LIMBS = 8;
+
+// A line of means, to the last bit: sum / weight, and what that leaves over the weight. One loop, so that it is done in vectors.
+template <int LIMBS>
+inline void means_of(const i64* __restrict sums, i64 apart, const double* __restrict weight, i64 line, double scale, double up,
+                     double* __restrict out) {
+    double down = 1.0 / up, back = 1.0 / scale;
+    for (i64 j = 0; j < line; ++j) {
+        i64 limb[LIMBS], whole = static_cast<i64>(weight[j]);
+        double mean = 0.0, left = 0.0;
+        for (int l = 0; l < LIMBS; ++l) limb[l] = sums[l * apart + j];
+        for (int l = LIMBS; l-- > 0;) mean = static_cast<double>(limb[l]) + mean * down;
+        mean = mean * back / weight[j];
+        double rest = mean * scale;
+        for (int l = 0; l < LIMBS; ++l) {
+            double shifted = rest + SHIFT;
+            limb[l] -= (bits_of(shifted) - bits_of(SHIFT)) * whole;
+            rest = (rest - (shifted - SHIFT)) * up;
+        }
+        for (int l = LIMBS; l-- > 0;) left = static_cast<double>(limb[l]) + left * down;
+        out[j] = mean + left * back / weight[j];
+    }
+}
+
+// Lines of means: a table's sums over weights; points without weight stay as they were. And how far each point went, squared.
+template <int LIMBS>
+inline void line_means_of(const i64* sums, const Means& m, double* out, double* squares) {
     Squares apart(0, m.line);
-    CellMeans some;
-    double* weight = scratch(1, m.k);
-    for (i64 j = 0; j < m.k; ++j) weight[j] = static_cast<double>(most<i64>(m.weight[j], 1));
-    i64 at = 0, line = m.line;
-    for (i64 first = 0; first < m.p; first += SOME) {
-        i64 stop = least(first + SOME, m.p);
-        for (i64 i = first * line; i < stop * line; ++i) out[i] = 0.0;
-        at = means_of(cells, at, first, stop, m, weight, some, out);
-        for (i64 j = 0; j < m.k; ++j)
-            if (m.weight[j] <= 0)
-                for (i64 t = first; t < stop; ++t) out[t * line + j] = m.before[t * line + j];
-        for (i64 t = first; t < stop; ++t)
-            apart.add(t, [&](i64 j) { return load(out + t * line + j) - load(m.before + t * line + j); });
+    double up = static_cast<double>(i64{1} << m.room), *weight = scratch(1, 2 * m.line), *stays = weight + m.line;
+    for (i64 j = 0; j < m.line; ++j) {
+        weight[j] = j < m.k ? static_cast<double>(most<i64>(m.weight[j], 1)) : 1.0;
+        stays[j] = j < m.k && m.weight[j] <= 0 ? 1.0 : 0.0;
+    }
+    for (i64 t = 0; t < m.p; ++t) {
+        double* to = out + t * m.line;
+        const double* before = m.before + t * m.line;
+        means_of<LIMBS>(sums + t * m.line, m.p * m.line, weight, m.line, m.factor[t], up, to);
+        apart.add(t, [&](i64 j) {
+            V old = load(before + j), now = select(lt(zero(), load(stays + j)), old, load(to + j));
+            store(to + j, now);
+            return now - old;
+        });
     }
     for (i64 j = 0; j < m.k; ++j) squares[j] = apart.total(j);
+}
+
+inline void line_means(const i64* sums, const Means& m, double* out, double* squares) {
+    switch (m.limbs) {
+        case 1: return line_means_of<1>(sums, m, out, squares);
+        case 2: return line_means_of<2>(sums, m, out, squares);
+        case 3: return line_means_of<3>(sums, m, out, squares);
+        case 4: return line_means_of<4>(sums, m, out, squares);
+        case 5: return line_means_of<5>(sums, m, out, squares);
+        case 6: return line_means_of<6>(sums, m, out, squares);
+        case 7: return line_means_of<7>(sums, m, out, squares);
+        default: return line_means_of<MOST_LIMBS>(sums, m, out, squares);
+    }
 }
 
 }  // namespace shardlearn::SHARDLEARN_ISA

@@ -449,9 +449,14 @@ def join_cells(
     out_at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
     out_limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
 ) -> int: ...
-def cell_means(
+def add_cells(
     at: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
     limbs: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    k: int,
+    sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu")],
+) -> None: ...
+def line_means(
+    sums: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
     weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
     before: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
@@ -632,6 +637,26 @@ class SvmScanner:
 
 def parse_svmlight(data: object, base: int) -> tuple:
     """Whole svmlight lines as (values, indices, indptr, labels)"""
+
+@overload
+def sort_rows(
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    data: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    columns: int,
+    to_indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    to_data: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
+) -> bool: ...
+@overload
+def sort_rows(
+    indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu", writable=False)],
+    data: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu", writable=False)],
+    indptr: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
+    columns: int,
+    to_indices: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
+    to_data: Annotated[NDArray[numpy.float32], dict(order="C", device="cpu")],
+) -> bool:
+    """Sparse rows with their columns in order; whether none is there twice"""
 
 class PackColumns:
     """Which columns of a record batch are packed, and how"""

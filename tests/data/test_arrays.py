@@ -10,10 +10,12 @@ import pytest
 import scipy.sparse as sp
 from tests.data.rows import blocks, features, labels, rng
 
+from shardlearn import _native
 from shardlearn.core.errors import ShardlearnError
 from shardlearn.core.grid import Grid
 from shardlearn.core.matrix import Csr
 from shardlearn.data import Spec, lay_out, read
+from shardlearn.data.arrays import from_sparse
 
 X = rng.standard_normal((3000, 200))
 
@@ -250,3 +252,31 @@ def test_len_names_the_way_out() -> None:
         len(read(X))
     assert "MatrixSource array 3,000 x 200 float64" in repr(read(X))
     assert read(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("p", [60, 300, 70_000, 2**31 - 1])
+def test_indices_in_any_order_are_sorted(dtype: Any, p: int) -> None:
+    """Rows short and long, as scikit-learn's TfidfVectorizer(max_features=...) leaves them; the caller's stay."""
+    draw = np.random.default_rng(p)
+    lengths = [0, 1, 2, 47, 48, 50]
+    indices = [draw.choice(p, n, replace=False) if p < 10**6 else draw.integers(0, p, n) for n in lengths]
+    indptr = np.cumsum([0, *lengths])
+    given = sp.csr_array((np.arange(1, indptr[-1] + 1).astype(dtype), np.concatenate(indices), indptr), (6, p))
+    before = given.indices.copy()
+    X = from_sparse(given, Spec()).X
+    np.testing.assert_array_equal(given.indices, before)
+    wanted = given.copy()
+    wanted.sort_indices()
+    np.testing.assert_array_equal(X.indices, wanted.indices)
+    np.testing.assert_array_equal(X.data, wanted.data)
+    assert X.dtype == (np.float32 if dtype == np.float32 else np.float64)
+
+
+def test_rows_that_are_not_cut_are_refused() -> None:
+    ints, values = np.zeros(3, np.int32), np.zeros(3)
+    for wrong in ([0, 2, 1, 3], [1, 3], [0, 2]):
+        with pytest.raises(ValueError, match="does not cut"):
+            _native.sort_rows(ints, values, np.array(wrong), 5, ints.copy(), values.copy())
+    with pytest.raises(ValueError, match="data has shape"):
+        _native.sort_rows(ints, values[:2], np.array([0, 3]), 5, ints.copy(), values.copy())

@@ -22,6 +22,7 @@ from shardlearn.core.query import Carry, Query
 from shardlearn.engines.machine import trim
 from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.room import LARGE, Room
+from shardlearn.engines.serial import SerialEngine
 from shardlearn.engines.threads import ThreadPool
 
 
@@ -216,17 +217,36 @@ def test_caches_give_way_to_passes() -> None:
     rows.close()
 
 
-def test_what_a_large_pass_took_goes_back_to_the_system() -> None:
-    @dataclass
-    class Needs:
-        need: int
+@dataclass
+class Needs:
+    need: int
 
+
+@pytest.mark.parametrize("limit", [None, 5 * LARGE, 3 * LARGE])
+def test_what_a_large_pass_took_goes_back_to_the_system(limit: int | None) -> None:
+    """At once where memory is scarce, else when the data are closed: the next pass may want it again."""
     told: list[str] = []
-    room = Room(trim=lambda: told.append("trimmed"))
+    room = Room(limit, trim=lambda: told.append("trimmed"))
     with room.reserve(lambda free: Needs(LARGE - 1)):
         pass
+    room.settle()
     assert not told
     with room.reserve(lambda free: Needs(LARGE)):
         assert not told
-    assert told == ["trimmed"]
+    assert bool(told) == (limit == 3 * LARGE)
+    for _ in range(2):
+        room.settle()
+        assert told == ["trimmed"]
     trim()
+
+
+@pytest.mark.parametrize("engine", [SerialEngine(), threads(1, None)], ids=["serial", "threads"])
+def test_closed_data_leave_nothing_with_the_allocator(engine: SerialEngine | PoolEngine) -> None:
+    told: list[str] = []
+    engine.room.trim = lambda: told.append("trimmed")
+    data = engine.open(counted())
+    with engine.room.reserve(lambda free: Needs(LARGE)):
+        pass
+    assert not told
+    engine.close(data)
+    assert told == ["trimmed"]

@@ -270,8 +270,11 @@ def add_cells(hashes: Hashes, X: Csr, scale: fixed.Scale, label: Any, before: An
     hashes.add("moved_cells", *first, *second, weights)
     both = kernels.join_cells(*first[:2], *second[:2])
     hashes.add("join_cells", *both)
-    means, apart = kernels.cell_means(*both, weights, C, scale)
-    hashes.add("cell_means", means, apart)
+    sums = kernels.no_line_sums(X.n_columns, len(C), scale.limbs)
+    kernels.add_cells(*both, len(C), sums)
+    hashes.add("add_cells", sums)
+    means, apart = kernels.line_means(sums, weights, C, scale)
+    hashes.add("line_means", means, apart)
     hashes.add("unit_lines", *kernels.unit_lines(means, weights, C))
     hashes.add("halves", kernels.Across.of(C).half, kernels.lines_of(C)[:, : len(C)])
 

@@ -12,9 +12,9 @@ from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, slice_rows, to_dense
 from shardlearn.statistics import registry
-from shardlearn.statistics.cells import Cells
+from shardlearn.statistics.cells import Cells, CellTable
 
-SHAPES = [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (40, 200, 70)]
+SHAPES = [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (40, 200, 70), (90, 3, 300)]
 
 
 def sparse(n: int, p: int, dtype: Any = np.float64) -> Csr:
@@ -82,6 +82,7 @@ def test_cells_are_the_sums_of_tables(dtype: Any, weighted: bool, n: int, p: int
     weight = draw.integers(0, 50, n) if weighted else None
     scale = fixed.scale(np.abs(to_dense(X)).max(axis=0, initial=0.0), 50 * max(n, 1), itemsize=X.dtype.itemsize)
     before, total, counts = None, Cells.none(scale.limbs), np.zeros(k, np.int64)
+    all_of_it = CellTable(k, kernels.no_line_sums(p, k, scale.limbs))
     sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
     centers = draw.normal(size=(k, p))
     for _ in range(4):
@@ -90,11 +91,13 @@ def test_cells_are_the_sums_of_tables(dtype: Any, weighted: bool, n: int, p: int
         at, limbs, told = kernels.moved_cells(X, label, before, weight, scale, counts)
         assert told == changed
         assert (np.diff(at) > 0).all()
-        total = total.plus(Cells(at, limbs))
+        total, all_of_it = total.plus(Cells(at, limbs)), all_of_it.plus(Cells(at, limbs))
         assert (np.diff(total.at) > 0).all()
         np.testing.assert_array_equal(table(total, k, p), sums)
+        np.testing.assert_array_equal(all_of_it.limbs[:, :, :k].transpose(0, 2, 1), sums)
+        assert not all_of_it.limbs[:, :, k:].any()
         np.testing.assert_array_equal(counts, weights)
-        means, squares = kernels.cell_means(total.at, total.limbs, weights, centers, scale)
+        means, squares = kernels.line_means(all_of_it.limbs, weights, centers, scale)
         wanted = np.where(weights[:, None] > 0, fixed.means(sums, np.maximum(weights, 1), scale), centers)
         assert means.tobytes() == wanted.tobytes()
         apart = wanted - centers
@@ -112,9 +115,9 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="room must lie"):
         kernels.moved_cells(X, label, None, None, fixed.Scale(scale.exponent, 52, 2), weights)
     with pytest.raises(ValueError, match="a cell is none"):
-        kernels.cell_means(np.array([15]), np.ones((1, 2), np.int64), weights, np.zeros((3, 5)), scale)
-    with pytest.raises(ValueError, match="too many limbs"):
-        kernels.cell_means(np.array([1]), np.ones((1, 9), np.int64), weights, np.zeros((3, 5)), scale)
+        kernels.add_cells(np.array([15]), np.ones((1, 2), np.int64), 3, kernels.no_line_sums(5, 3, 2))
+    with pytest.raises(ValueError, match="1 to 8 limbs"):
+        kernels.line_means(kernels.no_line_sums(5, 3, 9), weights, np.zeros((3, 5)), scale)
     with pytest.raises(ValueError, match="one point or more"):
         kernels.centers_of(np.zeros((0, 5)), sparse=True)
     with pytest.raises(TypeError, match="sparse X"):

@@ -27,7 +27,7 @@ from shardlearn.solvers.problem import Shape
 from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
 from shardlearn.solvers.together import Together
-from shardlearn.statistics.cells import Cells
+from shardlearn.statistics.cells import CellTable
 from shardlearn.statistics.seeding import Drawn
 
 rng = np.random.default_rng(0)
@@ -116,7 +116,7 @@ def bits(state: Any) -> bytes:
     lloyd = state.lloyd
     if lloyd is None:
         return to_dense(state.seeding.candidates).tobytes()
-    sums = [lloyd.sums.at, lloyd.sums.limbs] if isinstance(lloyd.sums, Cells) else [lloyd.sums]
+    sums = [lloyd.sums.limbs] if isinstance(lloyd.sums, CellTable) else [lloyd.sums]
     return b"".join(part.tobytes() for part in (lloyd.centers, *sums, lloyd.weights)) + repr(lloyd.inertia).encode()
 
 

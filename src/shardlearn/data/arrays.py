@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from shardlearn import _native
 from shardlearn.core.errors import InputError, InputTypeError
 from shardlearn.core.matrix import Array, Csr, Matrix, slice_rows
 
@@ -146,6 +147,22 @@ def _from_objects(array: Array) -> Array:
         raise refusals.not_castable("X", error) from None
 
 
+def _canonical(csr: Any, dtype: np.dtype[Any]) -> Any:
+    """Indices sorted and duplicates summed: `TfidfVectorizer(max_features=...)` leaves them as they come."""
+    if csr.has_canonical_format:
+        return csr
+    indptr = csr.indptr.astype(np.int64, copy=False)
+    inside = slice(0, int(indptr[-1]))
+    data = np.require(csr.data[inside], dtype, ["C", "A"])
+    indices = np.require(csr.indices[inside], np.int32, ["C", "A"])
+    to_indices, to_data = np.empty_like(indices), np.empty_like(data)
+    if _native.sort_rows(indices, data, indptr, int(csr.shape[1]), to_indices, to_data):
+        return type(csr)((to_data, to_indices, csr.indptr), shape=csr.shape)
+    csr = csr.copy()  # some column is twice in a row
+    csr.sum_duplicates()
+    return csr
+
+
 def from_sparse(X: Any, spec: Spec) -> MatrixSource:
     """A source from any SciPy sparse matrix or array: CSR without explicit zeros, duplicates summed, indices sorted."""
     if X.ndim != 2:
@@ -160,10 +177,8 @@ def from_sparse(X: Any, spec: Spec) -> MatrixSource:
     csr = X.tocsr()
     if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
         _check_exact(csr.data)
-    if not csr.has_canonical_format:
-        csr = csr.copy()  # the caller's matrix stays as it is
-        csr.sum_duplicates()
     with np.errstate(over="ignore", invalid="ignore"):
+        csr = _canonical(csr, dtype)
         data = np.require(csr.data, dtype, ["C", "A"])
     if not np.all(data != 0):
         csr = type(csr)((data.copy(), csr.indices.copy(), csr.indptr.copy()), shape=csr.shape)

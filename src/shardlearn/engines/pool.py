@@ -252,6 +252,7 @@ class PoolEngine:
     def close(self, data: Sharded, /) -> None:
         self._opened.pop(data.key, None)
         self.pool.forget(data.key)
+        self.room.settle()
 
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         while self.to_tell:

@@ -22,7 +22,8 @@ class Needing(Protocol):
 
 
 N = TypeVar("N", bound=Needing)
-LARGE = 64_000_000  # bytes of a pass whose memory goes back to the system: it keeps much of what is freed
+LARGE = 64_000_000  # bytes of a pass whose memory goes back to the system at last
+TIMES = 4  # and at once where the limit has no room for so many; else the next pass would only ask for it again
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Room:
     kept: int = 0
     evict: Callable[[int], None] = field(default=lambda _: None)  # asks caches to give back so many bytes
     trim: Callable[[], None] = trim  # gives what is free back to the system
+    _large: bool = False
     _changed: Condition = field(default_factory=Condition)
 
     @property
@@ -61,7 +63,9 @@ class Room:
                 self.reserved = max(self.reserved - plan.need, 0)  # a forked child starts at 0
                 self._changed.notify_all()
             if plan.need >= LARGE:
-                self.trim()
+                self._large = True
+                if self.limit is not None and self.reserved + self.kept + TIMES * plan.need > self.limit:
+                    self.settle()
 
     def keep(self, nbytes: int) -> bool:
         """Whether a cache may hold so many bytes more; they count from now on."""
@@ -76,6 +80,12 @@ class Room:
         with self._changed:
             self.kept -= nbytes
             self._changed.notify_all()
+
+    def settle(self) -> None:
+        """What large passes took goes back to the system: the allocator keeps much of what is freed."""
+        large, self._large = self._large, False
+        if large:
+            self.trim()
 
     def reset(self) -> None:
         """Nothing is held: the passes and caches were another process's."""

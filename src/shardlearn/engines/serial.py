@@ -55,6 +55,7 @@ class SerialEngine:
 
     def close(self, data: Sharded, /) -> None:
         self._carried.pop(data.key, Shelf(self.room)).forget()
+        self.room.settle()
 
     def fold(self, data: Mapping[str, Sharded], query: Query[A], /, *, emit: Emit) -> A:
         at = data[query.data]

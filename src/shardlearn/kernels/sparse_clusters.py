@@ -38,12 +38,16 @@ class Across:
 
 def no_lines(p: int, k: int) -> Floats:
     """(p, line) with room for k points in a line, which begins where memory does; not filled."""
-    line = -(-k // GROUP) * GROUP
-    if line > WIDE and line % (2 * GROUP) == 0:
-        line += GROUP  # lest lines share a few places of the cache
+    line = _line(k)
     raw = np.empty(p * line + GROUP)
     first = -_address(raw) // raw.itemsize % GROUP
     return raw[first : first + p * line].reshape(p, line)
+
+
+def _line(k: int) -> int:
+    """Places in a line of k points."""
+    line = -(-k // GROUP) * GROUP
+    return line + GROUP if line > WIDE and line % (2 * GROUP) == 0 else line  # lest lines share few places of the cache
 
 
 def lines_of(values: Matrix) -> Floats:
@@ -112,14 +116,24 @@ def join_cells(at: Ints, limbs: Ints, other_at: Ints, other_limbs: Ints) -> tupl
     return out_at[:count], out_limbs[:count]
 
 
-def cell_means(at: Ints, limbs: Ints, weights: Ints, before: Floats, scale: Scale) -> tuple[Floats, Floats]:
-    """(k, p) sums over weights as `core.fixed.means` has them, and how far each point went, squared.
+def no_line_sums(p: int, k: int, limbs: int) -> Ints:
+    """(limbs, p, line) sums of k clusters, as their centres lie: zeros."""
+    return np.zeros((limbs, p, _line(k)), np.int64)
+
+
+def add_cells(at: Ints, limbs: Ints, k: int, sums: Ints) -> None:
+    """Adds a list to a table of k clusters."""
+    _native.add_cells(at, limbs, k, sums)
+
+
+def line_means(sums: Ints, weights: Ints, before: Floats, scale: Scale) -> tuple[Floats, Floats]:
+    """(k, p) a table's sums over weights as `core.fixed.means` has them, and how far each point went, squared.
 
     Points without weight stay where they were `before`.
     """
     old, k = lines_of(before), len(weights)
     lines, squares = no_lines(len(old), k), np.empty(k)
-    _native.cell_means(at, limbs, weights, old, np.ldexp(1.0, scale.exponent), scale.room, lines, squares)
+    _native.line_means(sums, weights, old, np.ldexp(1.0, scale.exponent), scale.room, lines, squares)
     return points_across(lines, k), squares
 
 

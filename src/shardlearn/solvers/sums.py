@@ -1,4 +1,4 @@
-"""Sums of clusters on the driver, a table for dense rows, a list of cells for sparse ones; and the means of them."""
+"""Sums of clusters on the driver, which lie as their centres do; and the means of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, Floats, Ints, Matrix
-from shardlearn.statistics.cells import Cells, CellSums
+from shardlearn.statistics.cells import Cells, CellSums, CellTable
 from shardlearn.statistics.clusters import ClusterSums
 
 from .clusters import Clusters, Units, directions
 
-Sums: TypeAlias = Ints | Cells  # (limbs, k, p)
+Sums: TypeAlias = Ints | CellTable  # (limbs, k, p), or for sparse rows (limbs, p, line)
 
 
 def no_sums(shape: tuple[int, int], scale: fixed.Scale, sparse: bool) -> Sums:
     """Of no rows; `shape` is (k, p)."""
-    return Cells.none(scale.limbs) if sparse else np.zeros((scale.limbs, *shape), np.int64)
+    k, p = shape
+    return CellTable(k, kernels.no_line_sums(p, k, scale.limbs)) if sparse else np.zeros((scale.limbs, k, p), np.int64)
 
 
 def sums_asked(problem: Clusters, units: Units) -> ClusterSums | CellSums:
@@ -28,8 +29,8 @@ def sums_asked(problem: Clusters, units: Units) -> ClusterSums | CellSums:
     return kind(problem.k, problem.shape.features, units.scale, units.exponent)
 
 
-def plus(sums: Sums, moved: Sums) -> Sums:
-    if isinstance(sums, Cells):
+def plus(sums: Sums, moved: Ints | Cells) -> Sums:
+    if isinstance(sums, CellTable):
         assert isinstance(moved, Cells)
         return sums.plus(moved)
     assert not isinstance(moved, Cells)
@@ -41,7 +42,7 @@ def transferred(
 ) -> tuple[Sums, Ints, int]:
     """Sums and weights after some rows went from one cluster to another, and what these weigh together."""
     weights = weights.copy()
-    if isinstance(sums, Cells):
+    if isinstance(sums, CellTable):
         assert isinstance(X, Csr)
         at, limbs, changed = kernels.moved_cells(X, moves.label, moves.before, moves.weight, scale, weights)
         return sums.plus(Cells(at, limbs)), weights, changed
@@ -61,8 +62,8 @@ def moved_means(sums: Sums, weights: Ints, centers: Floats, units: Units) -> tup
 
     And sum |dc|^2.
     """
-    if isinstance(sums, Cells):
-        mean, squares = kernels.cell_means(sums.at, sums.limbs, weights, centers, units.scale)
+    if isinstance(sums, CellTable):
+        mean, squares = kernels.line_means(sums.limbs, weights, centers, units.scale)
         if units.unit:
             mean, squares = kernels.unit_lines(mean, weights, centers)
         return mean, kernels.dot(squares, np.ones(len(squares)))

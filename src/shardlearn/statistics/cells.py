@@ -33,6 +33,19 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class CellTable:
+    """Sums of all k clusters, as centres of sparse rows lie."""
+
+    k: int
+    limbs: Ints  # (limbs, p, line)
+
+    def plus(self, cells: Cells) -> CellTable:
+        limbs = self.limbs.copy()
+        kernels.add_cells(cells.at, cells.limbs, self.k, limbs)
+        return CellTable(self.k, limbs)
+
+
+@dataclass(frozen=True, slots=True)
 class MovedCells:
     """As `Moved`: what the rows that changed their cluster brought to it, less what they took from the one before."""
 

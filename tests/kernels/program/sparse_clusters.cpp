@@ -66,6 +66,11 @@ struct Moving {  // rows go to clusters, then on to others: what each step adds,
         both.cells.n = kernels.join_cells(first.cells, second.cells, limbs, both.cells);
     }
     Moving(const Moving&) = delete;
+    Vec<i64> table(const Table& kernels, const Shape& s, i64 line) const {  // of both steps
+        Vec<i64> sums(size(both.count * s.p * line));
+        kernels.add_cells(both.cells, s.k, s.p, line, both.count, sums.data());
+        return sums;
+    }
 };
 // f(shape, rows' sums)
 template <class F>
@@ -112,12 +117,15 @@ CASE(moved_cells, "rows that move") {
 CASE(join_cells, "rows that move") {
     moving(kernels, [&](const Shape&, const Moving& m) { m.both.add_to(hash); });
 }
-CASE(cell_means, "rows that move") {
+CASE(add_cells, "rows that move") {
+    moving(kernels, [&](const Shape& s, const Moving& m) { hash.add(m.table(kernels, s, (s.k + 7) / 8 * 8)); });
+}
+CASE(line_means, "rows that move") {
     moving(kernels, [&](const Shape& s, const Moving& m) {
         Centers old(kernels, s, numbers(39, s.p * s.k));
         Vector means(old.values.size()), squares(size(s.k));
         Means to = {m.total.data(), old.values.data(), m.factor.data(), s.k, s.p, old.line, ROOM, m.both.count};
-        kernels.cell_means(m.both.cells, to, means.data(), squares.data());
+        kernels.line_means(m.table(kernels, s, old.line).data(), to, means.data(), squares.data());
         hash.add(means, squares);
     });
 }
@@ -126,7 +134,7 @@ CASE(unit_lines, "means, some of no weight or length") {
         Centers old(kernels, s, numbers(39, s.p * s.k));
         Vector means(old.values.size()), squares(size(s.k));
         Means to = {m.total.data(), old.values.data(), m.factor.data(), s.k, s.p, old.line, ROOM, m.both.count};
-        kernels.cell_means(m.both.cells, to, means.data(), squares.data());
+        kernels.line_means(m.table(kernels, s, old.line).data(), to, means.data(), squares.data());
         kernels.unit_lines(to, means.data(), squares.data());
         hash.add(means, squares);
     });
