@@ -108,6 +108,7 @@ struct Which {  // rows of a block: some, or all of them
     i64 n;
     Which(const Rows& x, const Nearby& out) : which(out.which), n(out.which ? out.rows : x.n) {}
     explicit Which(const Rows& x) : which(nullptr), n(x.n) {}
+    Which(const i64* some, i64 count) : which(some), n(count) {}
     SL_INLINE i64 operator()(i64 i) const { return which ? which[i] : i; }
 };
 

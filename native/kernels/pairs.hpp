@@ -10,6 +10,16 @@
 
 namespace shardlearn::SHARDLEARN_ISA {
 
+// The sum of lanes, in any order: it decides nothing that rounding could.
+template <int COUNT>
+SL_INLINE double folded(double* lanes) {
+    for (int l = 0; l < COUNT; ++l) lanes[l] += lanes[l + COUNT];
+    if constexpr (COUNT > 1)
+        return folded<COUNT / 2>(lanes);
+    else
+        return lanes[0];
+}
+
 struct Halfway {  // between the points of each pair
     i64 p;
     double *middle, *way, *apart;  // (pairs, p), (pairs, p), (pairs,)
@@ -29,9 +39,9 @@ struct Halfway {  // between the points of each pair
     }
     double margin() const { return static_cast<double>(p + 8) * 0x1p-51; }
 
-    // Whether the second point of pair j is surely nearer: 1, surely not: 0, or neither: -1.
+    // How much nearer the second point of pair j is, if `sure`.
     template <class T>
-    SL_INLINE int side(const T* x, i64 j) const {
+    SL_INLINE double ahead(const T* x, i64 j, bool& sure) const {
         const double *m = middle + j * p, *w = way + j * p;
         V along = zero(), square = zero();
         for_vectors(p, [&](i64 t, int count) {
@@ -39,29 +49,43 @@ struct Halfway {  // between the points of each pair
             along = fma(from, load_some(w + t, count), along);
             square = fma(from, from, square);
         });
-        double each[W], part[W], ahead = 0.0, size = 0.0;
+        double each[W], part[W];
         store(each, along), store(part, square);
-        for (int l = 0; l < W; ++l) ahead += each[l], size += part[l];
-        double doubt = margin() * size + apart[j];
-        return ahead > doubt ? 1 : ahead < -doubt ? 0 : -1;  // a NaN is neither
+        double found = folded<W / 2>(each);
+        sure = __builtin_fabs(found) > margin() * folded<W / 2>(part) + apart[j];  // a NaN is not
+        return found;
     }
 };
+
+constexpr i64 SOME_ROWS = 512;
+
+// f(i) for the rows i that are wanted, which are listed before: they come in no order that a processor could guess.
+template <class Wanted, class F>
+SL_INLINE void for_wanted(i64 n, Wanted wanted, F f) {
+    i64 some[SOME_ROWS];
+    for (i64 first = 0; first < n; first += SOME_ROWS) {
+        i64 count = 0;
+        for (i64 i = first; i < least(first + SOME_ROWS, n); ++i) some[count] = i, count += wanted(i);
+        for (i64 t = 0; t < count; ++t) f(some[t]);
+    }
+}
 
 template <class T>
 inline void sides_of(const Rows& x, const double* points, const InPairs& pair, std::int32_t* side) {
     Halfway between(points, pair.pairs, x.p);
     const T* rows = static_cast<const T*>(x.data);
-    for (i64 i = 0; i < x.n; ++i) {
-        i64 j = pair.of[pair.node[i]];
-        if (j < 0) continue;
-        const T* row = rows + i * x.p;
-        int found = between.side(row, j);
-        if (found < 0) {
-            const double* a = points + 2 * j * x.p;
-            found = squared(row, a + x.p, x.p) < squared(row, a, x.p);
-        }
-        side[i] = found;
-    }
+    for_wanted(
+        x.n, [&](i64 i) { return pair.of[pair.node[i]] >= 0; },
+        [&](i64 i) {
+            i64 j = pair.of[pair.node[i]];
+            const T* row = rows + i * x.p;
+            bool sure, second = between.ahead(row, j, sure) > 0.0;
+            if (!sure) {
+                const double* a = points + 2 * j * x.p;
+                second = squared(row, a + x.p, x.p) < squared(row, a, x.p);
+            }
+            side[i] = second;
+        });
 }
 
 // Of each row the nearer point of its pair, 0 or 1, as `nearest` has it; rows without a pair (-1) are left as they are.
@@ -74,11 +98,12 @@ inline void pair_sums_of(const Rows& x, const InPairs& pair, const Moves& m, con
                          i64* changed) {
     Dense<T, false> rows{static_cast<const T*>(x.data), nullptr, x.p};
     Limbs room(x.p, f.room);
-    for (i64 i = 0; i < x.n; ++i) {
-        i64 j = pair.of[pair.node[i]];
-        if (j < 0) continue;
-        changed[j] += move_row(rows, i, m, f, f.factor + j * x.p, 2, room, sums + j * f.limbs * 2 * x.p, weight + 2 * j);
-    }
+    for_wanted(
+        x.n, [&](i64 i) { return (m.label[i] != m.before[i]) & (pair.of[pair.node[i]] >= 0); },
+        [&](i64 i) {
+            i64 j = pair.of[pair.node[i]];
+            changed[j] += move_row(rows, i, m, f, f.factor + j * x.p, 2, room, sums + j * f.limbs * 2 * x.p, weight + 2 * j);
+        });
 }
 
 // As `cluster_sums`, for the two clusters of each pair, whose features have factors of their own: factor (pairs, p), sums

@@ -101,10 +101,23 @@ def test_most_points_are_ruled_out() -> None:
     X, C = data("flat tail", 3000, 200, 100, np.float32)
     directions = along_six(C)
     found, scored = kernels.nearest_led(X, Led.of(C, directions), directions.coordinates(X))
-    assert scored < 6 * len(X)
+    assert scored < 1.5 * len(X)
     near = np.sqrt(kernels.nearest(X, kernels.Points.of(C), squares=True).square)
-    assert (found.upper < 1.01 * near).all()
+    assert (found.upper < 1.1 * near).all()
     assert (found.lower > found.upper).mean() > 0.9
+
+
+def test_rows_are_not_read_where_coordinates_decide() -> None:
+    """Rows on the points themselves, of which nothing is left: the label is known before, and so are bounds."""
+    rng = np.random.default_rng(0)
+    C = 5.0 * rng.normal(size=(100, 6)) @ np.linalg.qr(rng.normal(size=(200, 6)))[0].T
+    X = C[rng.integers(0, 100, 1000)].astype(np.float32)
+    directions = along_six(C)
+    coordinates = directions.coordinates(X)
+    found, scored = kernels.nearest_led(np.full_like(X, np.nan), Led.of(C, directions), coordinates)
+    assert scored == 0
+    np.testing.assert_array_equal(found.label, reference.squares(X, C).argmin(axis=1))
+    check_bounds(found, X, C)
 
 
 def test_where_few_are_ruled_out_tiles_are_faster() -> None:

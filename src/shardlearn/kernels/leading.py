@@ -15,7 +15,7 @@ from .clusters import Bounded, unbounded
 from .points import Points, _fields
 
 Singles = NDArray[np.float32]
-U32, PADDED, LINE = 2.0**-24, 64, 64
+U32, PADDED, LINE, CHAIN = 2.0**-24, 64, 64, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Directions:
     def of(cls, vectors: Floats, pivot: Floats) -> Directions:
         q, p = vectors.shape
         off = np.abs(matmul(vectors, np.ascontiguousarray(vectors.T)) - np.eye(q)).sum(axis=1).max() + q * p * 2.0**-50
-        rounding = (p + 8) * U32 / (1.0 - (p + 8) * U32)
+        rounded = (min(p, CHAIN) + -(-p // CHAIN) + 8) * U32
+        rounding = rounded / (1.0 - rounded)
         along = Points.of(vectors, np.zeros(p))
         shifted = Points(vectors, pivot, along.panels / np.float32(along.scale), along.norm, along.half, 1.0)
         return cls(shifted, pivot.astype(np.float32).astype(np.float64), 2.0 * off + 5.0 * float(np.sqrt(q)) * rounding)

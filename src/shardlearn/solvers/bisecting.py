@@ -85,6 +85,7 @@ class BisectingState:
     verdict: Status = Status.CONVERGED
     status: Status = Status.RUNNING
     rounds: int = 0
+    routed: int = 0  # nodes of the tree that rows were sent down in the last round
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -123,7 +124,8 @@ class Bisecting:
         for (node, query), own in zip(self._asked(problem, state).items(), answer, strict=True):
             splits[node] = self._solver.tell(self._split(problem, state, node), splits[node], own)
             carried[node] = {carry.name: carry.version for carry in query.carry}
-        return self._next(problem, replace(state, carried=carried, rounds=state.rounds + 1), splits)
+        state = replace(state, carried=carried, rounds=state.rounds + 1, routed=len(state.grown.left))
+        return self._next(problem, state, splits)
 
     # -- splits --------------------------------------------------------------------------------------------------------
 
@@ -135,7 +137,8 @@ class Bisecting:
     def _split(self, problem: Clusters, state: BisectingState, node: int) -> Any:
         """The problem of one split."""
         seed = int(state.grown.seed[node])
-        tries = [replace(problem, k=min(problem.k, 2), seed=seed + (i << APART)) for i in range(self.tries)]
+        own = replace(problem, k=min(problem.k, 2), counted=problem.shape.rows)
+        tries = [replace(own, seed=seed + (i << APART)) for i in range(self.tries)]
         return tries[0] if self.tries == 1 else tries
 
     def _asked(self, problem: Clusters, state: BisectingState) -> dict[int, Query[Any]]:
@@ -154,7 +157,8 @@ class Bisecting:
             for carry in carries
             if before.get(node, {}).get(carry.name) == carry.version - 1
         )
-        rebuild, step = (Routed(tree, each, stepped, kept) for kept in (False, True))
+        same = state.routed == len(state.grown.left)
+        rebuild, step = (Routed(tree, each, stepped, kept, same) for kept in (False, True))
         return Carry(LEAVES, state.rounds, rebuild, step)
 
     def _rooted(self, problem: Clusters, state: BisectingState) -> BisectingState:

@@ -32,6 +32,7 @@ class Clusters:
     seed: int = 0
     start: Floats | None = None  # (k, p) centres to begin from; None: chosen
     unit: bool = False
+    counted: int = 0  # sums have room for so many rows at least: those of several problems are then cut alike
 
     def compared(self, centers: Matrix) -> kernels.Centers:
         """Centres as rows are compared with them."""
@@ -59,8 +60,9 @@ class Units:
 def units(problem: Clusters, spans: Spans) -> Units:
     """For sums over all rows."""
     _, top = np.frexp(spans.heaviest)
-    bits = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - spans.rows.bit_length()) if problem.weighted else 0
-    exponent, count = bits - int(top) if problem.weighted else None, spans.rows << bits
+    rows = max(spans.rows, problem.counted)
+    bits = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - rows.bit_length()) if problem.weighted else 0
+    exponent, count = bits - int(top) if problem.weighted else None, rows << bits
     largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
     scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
     middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)

@@ -10,7 +10,8 @@ from shardlearn import kernels
 from shardlearn.core.matrix import Floats
 
 WIDE, FEW, STEP = 64, 8, 8  # features or centres at least; directions for each FEW of them at most, by STEPs
-HELD = 0.975  # of the sum of squares
+HELD, ENOUGH = 0.999, 0.975  # of the sum of squares: what is aimed at, and what will do
+LEAST = 1e-9  # of the largest sum of squares along one: others are lost in rounding
 SAMPLE = 256  # centres that are looked at
 
 
@@ -47,9 +48,10 @@ def leading(centers: Floats) -> Leading | None:
         return None
     values, vectors = kernels.symmetric_eigen(gram)
     held = np.cumsum(values)
-    enough = int(np.searchsorted(held, HELD * held[-1])) + 1
-    q = -(-enough // STEP) * STEP
-    if q * FEW > p:
+    needed = int(np.searchsorted(held, HELD * held[-1])) + 1
+    there = int(np.count_nonzero(values > LEAST * values[0]))
+    q = min(-(-needed // STEP) * STEP, p // FEW // STEP * STEP, there)
+    if held[q - 1] < ENOUGH * held[-1]:
         return None
     found = kernels.matmul(vectors[:q], apart) if m < p else vectors[:q]
     return Leading(found / np.sqrt(kernels.row_squares(found))[:, None], pivot)

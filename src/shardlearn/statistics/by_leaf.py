@@ -87,10 +87,13 @@ class Routed:
     each: Mapping[int, tuple[Carry, ...]]
     stepped: frozenset[tuple[int, str]]  # leaves and names
     kept: bool  # whether the columns of the last round are at hand
+    same: bool = False  # the tree is that of the last round
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
         bare = replace(block, extra={})
-        node = self.tree.leaf(block.X, block.extra[NODE] if self.kept else None)
+        node: Nodes = block.extra[NODE] if self.kept else np.zeros(0, np.int32)
+        if not (self.kept and self.same):
+            node = self.tree.leaf(block.X, node if self.kept else None)
         out: dict[str, Array] = {"node": node}
         alike = in_pairs.asked_alike(block, self.each)
         if alike:
