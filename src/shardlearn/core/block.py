@@ -45,7 +45,8 @@ class Block:
     def with_extra(self, prefix: str, columns: Mapping[str, Array]) -> Block:
         """The same rows with these columns under `prefix/` (others under that prefix are gone)."""
         kept = {name: column for name, column in self.extra.items() if not name.startswith(f"{prefix}/")}
-        return replace(self, extra=kept | {f"{prefix}/{name}": column for name, column in columns.items()})
+        extra = kept | {f"{prefix}/{name}": column for name, column in columns.items()}
+        return Block(self.X, self.y, self.weight, self.start, self.ids, extra, self.dropped)  # faster than `replace`
 
     def take(self, where: Ints) -> Block:
         """The rows at the given ascending positions."""

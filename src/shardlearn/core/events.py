@@ -140,6 +140,7 @@ class CarryBuilt(Event):
     name: str
     block: int
     rebuilt: bool
+    seconds: float = 0.0  # of computing
 
 
 @dataclass(frozen=True, slots=True)

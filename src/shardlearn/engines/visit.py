@@ -51,13 +51,13 @@ def carried(block: Block, number: int, carries: Sequence[Carry], kept: Carried, 
     """The block with the columns of each carry at its version: stepped where the last version is kept, else rebuilt."""
     out = block
     for carry in carries:
-        before = kept.get((carry.name, number))
-        if before is not None and before[0] == carry.version - 1:
+        before, began = kept.get((carry.name, number)), perf_counter()
+        steps = before is not None and before[0] == carry.version - 1
+        if before is not None and steps:
             columns = carry.step(block.with_extra(carry.name, before[1]))
-            emit(CarryBuilt(carry.name, number, rebuilt=False))
         else:
             columns = carry.rebuild(block)
-            emit(CarryBuilt(carry.name, number, rebuilt=True))
+        emit(CarryBuilt(carry.name, number, not steps, perf_counter() - began))
         kept[carry.name, number] = carry.version, columns
         out = out.with_extra(carry.name, columns)
     return out

@@ -52,6 +52,8 @@ class Recorder:
                 self._phases[phase] = self._phases.get(phase, 0.0) + seconds
                 if phase == "read":
                     self._count("bytes_read", n_bytes)
+            case ev.CarryBuilt(seconds=seconds):
+                self._phases["compute"] = self._phases.get("compute", 0.0) + seconds
             case ev.PieceFinished(_, _, rows):
                 self._count("rows_visited", rows)
                 self.peak.look()

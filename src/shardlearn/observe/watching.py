@@ -12,6 +12,7 @@ from typing import Protocol
 from shardlearn import config
 from shardlearn.core.block import Block
 from shardlearn.core.events import (
+    CarryBuilt,
     Emit,
     Event,
     FitFinished,
@@ -56,6 +57,8 @@ class Watch:
         with self._lock:
             self._finished |= isinstance(event, FitFinished)
             self._recorder(event)
+            if isinstance(event, CarryBuilt):  # one for each block of a round: nobody watches these
+                return
             try:
                 self._show(event)
             except Exception:  # a closed stderr or a full disk behind it is no reason for a fit to fail
