@@ -340,7 +340,6 @@ class PoolEngine:
         spans = run_spans(at.grid, query.runs or 0, first, stop)
         demand = replace(self._asked(at, task.blocks, query), until=task.until)
         gathering = Gathering(query, Tree(query.measure.merge, first, stop, call.whole))
-
         with self.room.reserve(lambda free: self.plans.runs(demand, spans, free)) as plan:
 
             def part(piece: Piece) -> RunTask:
