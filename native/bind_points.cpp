@@ -15,7 +15,7 @@ double pack_points(const In<double>& points, const In<double>& pivot, const Out<
     return kernels().pack_points(from, middle, k, p, to, sizes, halves);
 }
 
-i64 nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
+std::tuple<i64, i64> nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>& pivot, const In<float>& panels,
             const In<double>& norm, const In<double>& half, double scale, const Out<std::int32_t>& labels,
             const std::optional<Out<double>>& squares) {
     Rows x = dense(data, p);
@@ -24,7 +24,11 @@ i64 nearest(const AnyIn& data, i64 p, const In<double>& points, const In<double>
     std::int32_t* to = values(labels, {x.n}, "labels");
     double* distances = squares ? values(*squares, {x.n}, "squares") : nullptr;
     Outside o;
-    return kernels().nearest(x, c, {to, distances, nullptr, nullptr});
+    Nearby out = {to, distances, nullptr, nullptr};
+    i64 unclear = 0;
+    out.unclear = &unclear;
+    i64 redone = kernels().nearest(x, c, out);
+    return {redone, unclear};
 }
 
 void within(const i64* which, i64 count, i64 n) {

@@ -67,6 +67,7 @@ struct Nearby {           // of each row the nearest point; null where it is not
     float *upper, *lower; // bounds: of the distance to the nearest point, and to every other one
     const std::int64_t* which = nullptr;  // of these rows alone; null: of all
     std::int64_t rows = 0;                // so many
+    std::int64_t* unclear = nullptr;      // how many rows may not be finite, if that is asked
 };
 
 struct Nearer {           // of each row the nearest point so far; both are updated

@@ -229,6 +229,10 @@ inline i64 nearest_in(const Rows& x, const Points& c, const Nearby& out) {
     if (out.upper)  // whichever point it was, none is nearer than nothing
         for (const Doubtful& one : doubtful) out.lower[one.row] = 0.0f;
     if (out.squares) squares_to_labels<T>(x, c.values, labels, out.squares);
+    if (out.unclear) {  // scores decide for no row that is not finite, and its limit is not finite either
+        *out.unclear = 0;
+        for (const Doubtful& one : doubtful) *out.unclear += !(one.limit < __builtin_inff());
+    }
     return static_cast<i64>(doubtful.size());
 }
 

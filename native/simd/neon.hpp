@@ -85,13 +85,18 @@ struct FM {
 };
 
 SL_INLINE F setf(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
-SL_INLINE F loadf(const float* p) { return {vld1q_f32(p), vld1q_f32(p + 4)}; }
+// Whatever lies there: lanes may be numbers of points.
+SL_INLINE F loadf(const float* p) {
+    F out;
+    __builtin_memcpy(&out.a, p, sizeof out.a), __builtin_memcpy(&out.b, p + 4, sizeof out.b);
+    return out;
+}
 SL_INLINE F loadf_n(const float* p, int count) {
     float all[FW] = {};
     for (int l = 0; l < FW && l < count; ++l) all[l] = p[l];
     return loadf(all);
 }
-SL_INLINE void storef(float* p, F x) { vst1q_f32(p, x.a), vst1q_f32(p + 4, x.b); }
+SL_INLINE void storef(float* p, F x) { __builtin_memcpy(p, &x.a, sizeof x.a), __builtin_memcpy(p + 4, &x.b, sizeof x.b); }
 SL_INLINE F operator+(F x, F y) { return {vaddq_f32(x.a, y.a), vaddq_f32(x.b, y.b)}; }
 SL_INLINE F operator-(F x, F y) { return {vsubq_f32(x.a, y.a), vsubq_f32(x.b, y.b)}; }
 SL_INLINE F operator*(F x, F y) { return {vmulq_f32(x.a, y.a), vmulq_f32(x.b, y.b)}; }

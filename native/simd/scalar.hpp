@@ -81,8 +81,13 @@ struct FM {
 };
 
 SL_INLINE F setf(float x) { return {x}; }
-SL_INLINE F loadf(const float* p) { return {*p}; }
-SL_INLINE void storef(float* p, F a) { *p = a.v; }
+// Whatever lies there: lanes may be numbers of points.
+SL_INLINE F loadf(const float* p) {
+    F out;
+    __builtin_memcpy(&out.v, p, sizeof(float));
+    return out;
+}
+SL_INLINE void storef(float* p, F a) { __builtin_memcpy(p, &a.v, sizeof(float)); }
 SL_INLINE F operator+(F a, F b) { return {a.v + b.v}; }
 SL_INLINE F operator-(F a, F b) { return {a.v - b.v}; }
 SL_INLINE F operator*(F a, F b) { return {a.v * b.v}; }

@@ -240,7 +240,7 @@ def nearest(
     scale: float,
     labels: Annotated[NDArray[numpy.int32], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")] | None,
-) -> int: ...
+) -> tuple[int, int]: ...
 def nearest_bounds(
     data: Annotated[NDArray, dict(order="C", device="cpu", writable=False)],
     n_columns: int,

@@ -208,6 +208,21 @@ def test_refusals() -> None:
         KMeans(7).fit(X, sample_weight=np.zeros(5000))
 
 
+@pytest.mark.parametrize("form", ["dense", "csr"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("k", [1, 4])
+def test_rows_to_predict_are_finite(form: str, bad: float, k: int) -> None:
+    """Answers of clean rows show by themselves that these are."""
+    X = np.random.default_rng(0).normal(size=(3000, 40))
+    model, spoilt = KMeans(k, random_state=0).fit(X), X.copy()
+    spoilt[2345, 7] = bad
+    rows = sparse.csr_array(spoilt) if form == "csr" else spoilt
+    for method in (model.predict, model.transform, model.score):
+        with pytest.raises(InputError, match=r"(?s)Input X contains (NaN|infinity).*2,345"):
+            method(rows)
+    np.testing.assert_array_equal(model.predict(X), model.labels_)
+
+
 def test_fewer_places_than_clusters_is_said() -> None:
     data = np.repeat(X[:3], 5, axis=0)
     with pytest.warns(ConvergenceWarning, match=r"distinct clusters \(3\) found smaller than n_clusters \(5\)"):

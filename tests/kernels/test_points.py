@@ -122,6 +122,21 @@ def test_what_is_clear_is_not_done_again() -> None:
 EXTREMES = [(1e300, 1e308), (1e-300, 5e-324), (3e38, 1e38), (1e-45, 1e-40), (0.0, 0.0)]
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_are_not_finite_are_unclear(dtype: type, bad: float) -> None:
+    """Wherever the value is, and whichever points: even one alone, or all of them at the pivot."""
+    for n, p, k in ((1, 1, 1), (60, 5, 1), (60, 5, 3), (60, 70, 20)):
+        X, C = (np.random.default_rng(seed).normal(size=(m, p)) for seed, m in ((0, n), (1, k)))
+        for points in (C, 0.0 * C, 1e200 * C):
+            for i, j in ((0, 0), (n - 1, p - 1), (n // 2, p // 2)):
+                spoilt = X.astype(dtype)
+                spoilt[i, j] = bad
+                assert kernels.nearest(spoilt, kernels.Points.of(points)).unclear > 0
+            if points is C:
+                assert kernels.nearest(X.astype(dtype), kernels.Points.of(points)).unclear == 0
+
+
 @pytest.mark.parametrize(("large", "small"), EXTREMES)
 def test_extreme_values(large: float, small: float) -> None:
     rng = np.random.default_rng(1)

@@ -24,10 +24,11 @@ def test_every_single_fault(subject: str) -> None:
         assert done.counts[what] > 0
 
 
-def test_every_pair_of_faults_on_a_small_fit() -> None:
+@pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_pair_of_faults_on_a_small_fit(first: int) -> None:
     """Neither are two. Some pairs exclude each other: where a worker is cut off, its piece may be done elsewhere."""
-    done = tally_in_processes(every("pair", "squares"))
-    assert done.passed > 3_000
+    done = tally_in_processes(every("pair", "squares")[first::2])
+    assert done.passed > 1_500
     assert done.unfired < 0.01 * done.passed
     assert done.gave_up == 0
 

@@ -11,7 +11,7 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Array, Csr, Floats
-from shardlearn.faces.clean import Clean
+from shardlearn.faces.clean import Clean, look
 from shardlearn.solvers.clusters import directions
 from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.double import Double
@@ -48,8 +48,21 @@ class Nearest:
         if self.centers.unit:
             label, apart = nearest_by_cosine(UnitRows()(block), self.centers.as_for(block))
             return answered(block, {"label": label, "square": apart})
-        label, square, _ = kernels.nearest_center(block.X, self.centers.as_for(block), self.squares)
-        return answered(block, {"label": label} | ({} if square is None else {"square": square}))
+        return self._compared(block)[0]
+
+    def shown(self, block: Block, /) -> tuple[Block, bool]:
+        """Who compares dense rows sees which ones may not be finite; else features are looked at before."""
+        if self.centers.unit or isinstance(block.X, Csr):
+            look(block)
+            return self(block), True
+        return self._compared(block)
+
+    def _compared(self, block: Block) -> tuple[Block, bool]:
+        found = kernels.nearest_center(block.X, self.centers.as_for(block), self.squares)
+        columns: dict[str, Array] = {"label": found.label}
+        if found.square is not None:
+            columns["square"] = found.square
+        return answered(block, columns), found.unclear == 0
 
     def values(self, block: Block, /) -> Array:
         return block.extra["out/label"]

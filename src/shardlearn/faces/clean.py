@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,15 @@ class UncleanError(InputError):
     """A block holds a value that no model takes; `counted` finds the words for it."""
 
 
+@runtime_checkable
+class Showing(Protocol):
+    """A method whose answers show whether features are finite, so that these are not read twice."""
+
+    def shown(self, block: Block, /) -> tuple[Block, bool]:
+        """The answers, and whether all features are surely finite."""
+        ...
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Clean:
     """A method that refuses rows with values that are missing or infinite."""
@@ -31,8 +40,14 @@ class Clean:
     method: Method
 
     def __call__(self, block: Block, /) -> Block:
-        look(block)
-        return self.method(block)
+        if not isinstance(self.method, Showing):
+            look(block)
+            return self.method(block)
+        look_beside(block)
+        answers, finite = self.method.shown(block)
+        if not finite:
+            look(block)
+        return answers
 
     def values(self, block: Block, /) -> Any:
         return self.method.values(block)
@@ -43,10 +58,21 @@ class Clean:
 
 def look(block: Block) -> None:
     """Refuse rows with values that no model takes."""
+    look_beside(block)
+    if kernels.count_bad(block.X) is not None:
+        raise _unclean()
+
+
+def look_beside(block: Block) -> None:
+    """The same of labels and weights alone."""
     bad_y = block.y is not None and block.y.dtype.kind == "f" and not np.isfinite(block.y).all()
     bad_weight = block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all()
-    if bad_y or bad_weight or kernels.count_bad(block.X) is not None:
-        raise UncleanError("Input contains NaN or infinity.", code="SL2103")
+    if bad_y or bad_weight:
+        raise _unclean()
+
+
+def _unclean() -> UncleanError:
+    return UncleanError("Input contains NaN or infinity.", code="SL2103")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def nearest_center(X: Matrix, centers: Centers, squares: bool = False) -> Neares
     square = np.empty(X.shape[0]) if squares else None
     points = centers.values, centers.half, centers.k
     _native.nearest_sparse(x.data, x.indices, x.indptr, x.n_columns, *points, label, square)
-    return Nearest(label, square, 0)
+    return Nearest(label, square, 0, X.shape[0])
 
 
 def nearer_center(X: Matrix, centers: Centers, first: int, label: Labels, square: Floats) -> None:
@@ -46,7 +46,7 @@ def nearer_center(X: Matrix, centers: Centers, first: int, label: Labels, square
     if isinstance(centers, Points):
         _native.nearer(x.data, x.n_columns, *_fields(centers), first, label, square)
         return
-    other, less, _ = nearest_center(X, centers, squares=True)
+    other, less, *_ = nearest_center(X, centers, squares=True)
     assert less is not None
     nearer = less < square
     label[nearer], square[nearer] = other[nearer] + np.int32(first), less[nearer]

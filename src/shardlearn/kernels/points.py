@@ -45,6 +45,7 @@ class Nearest(NamedTuple):
     label: Labels  # (n,)
     square: Floats | None  # (n,) squared distance
     redone: int  # rows that float32 did not decide
+    unclear: int  # rows that may have values that are not finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Pairs(NamedTuple):
 def nearest(X: Array, points: Points, squares: bool = False) -> Nearest:
     label = np.empty(len(X), np.int32)
     square = np.empty(len(X)) if squares else None
-    return Nearest(label, square, _native.nearest(X, X.shape[1], *_fields(points), label, square))
+    return Nearest(label, square, *_native.nearest(X, X.shape[1], *_fields(points), label, square))
 
 
 def label_squares(X: Array, points: Points, label: Labels) -> Floats:

@@ -58,7 +58,7 @@ def stepped(problem: Clusters, then: Learned, batch: Block, ratio: float) -> Lea
 
 def _moved(problem: Clusters, now: Learned, rows: Block) -> Learned:
     """With each centre at the mean of all its rows."""
-    label, square, _ = kernels.nearest_center(rows.X, problem.compared(now.centers), squares=True)
+    label, square, *_ = kernels.nearest_center(rows.X, problem.compared(now.centers), squares=True)
     assert square is not None
     heaviest = 1.0 if rows.weight is None else float(rows.weight.max())
     unit = units(problem, Spans(rows.n, *kernels.column_range(rows.X), heaviest))

@@ -192,7 +192,7 @@ class Shared:
     exact: ClassVar[bool] = False
 
     def of(self, block: Block, /) -> Shares:
-        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+        label, square, *_ = kernels.nearest_center(block.X, self.centers, squares=True)
         assert square is not None
         heavy, inertia = whole(block.weight, self.exponent, block.n), []
         for j in range(self.k):

@@ -229,7 +229,7 @@ class Farthest:
     exact: ClassVar[bool] = True
 
     def of(self, block: Block, /) -> FarRows:
-        label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+        label, square, *_ = kernels.nearest_center(block.X, self.centers, squares=True)
         assert square is not None
         weight = whole(block.weight, self.exponent, block.n)
         weight = np.ones(block.n, np.int64) if weight is None else weight
@@ -280,7 +280,7 @@ class Inertia:
             label = block.extra[f"{LABELS}/label"]
             square = kernels.label_squares(raw(block.X).data, self.centers, label)
         else:
-            label, square, _ = kernels.nearest_center(block.X, self.centers, squares=True)
+            label, square, *_ = kernels.nearest_center(block.X, self.centers, squares=True)
             assert square is not None
         if self.unit:
             label, square = by_cosine(block, label, square)

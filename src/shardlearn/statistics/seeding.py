@@ -76,7 +76,7 @@ class NearestOf:
     candidates: Later
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
-        label, square, _ = kernels.nearest_center(block.X, self.candidates.centers, squares=True)
+        label, square, *_ = kernels.nearest_center(block.X, self.candidates.centers, squares=True)
         return {"candidate": label, "square": np.zeros(0) if square is None else square}
 
 

@@ -35,7 +35,7 @@ def full_weight(block: Block) -> Floats | None:
 
 def nearest_by_cosine(block: Block, centers: kernels.Centers) -> tuple[Labels, Floats]:
     """Of rows of length one the nearest centre, and 1 - cosine; a row of zeros is at 1 from all: the first wins."""
-    label, square, _ = kernels.nearest_center(block.X, centers, squares=True)
+    label, square, *_ = kernels.nearest_center(block.X, centers, squares=True)
     assert square is not None
     return by_cosine(block, label, square)
 
