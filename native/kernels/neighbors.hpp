@@ -8,6 +8,8 @@
 namespace shardlearn::SHARDLEARN_ISA {
 
 constexpr i64 HELD_BYTES = 512 * 1024;   // of candidates, of the points that are looked at together
+constexpr i64 SPARE = 16;                // candidates more than are asked for, at least
+constexpr int SINGLY = 6;                     // rows of a panel that are added one by one
 constexpr float WILD = 0x1p60f;              // a norm from which on products could overflow
 
 struct Neighbor {
@@ -57,18 +59,23 @@ inline void squared_rows(i64 n, i64 p, Row row, const double* c, double* out) {
 }
 
 // The candidates of one point: bounds of their scores, and their rows. Upper bounds also cover the error of a squared
-// distance in float64. The capacity is a multiple of FW, and FW more are written to.
+// distance in float64. There is room for a panel's rows beyond those at which it is `full`, and for FW more.
 class Reservoir {
    public:
-    Reservoir(float* from, i64 capacity, i64 k) : low_(from), high_(from + capacity + FW), capacity_(capacity), k_(k) {
-        row_ = reinterpret_cast<std::int32_t*>(high_ + capacity + FW);
+    Reservoir(float* from, i64 k) : most_(k + spare_of(k)), k_(k) {
+        const i64 each = most_ + PR + FW;
+        low_ = from, high_ = from + each, row_ = reinterpret_cast<std::int32_t*>(from + 2 * each);
     }
-    static i64 floats(i64 capacity) { return 3 * (capacity + FW); }
+    static i64 floats(i64 k) { return 3 * (k + spare_of(k) + PR + FW); }
     i64 count() const { return count_; }
     std::int32_t row(i64 i) const { return row_[i]; }
-    bool full() const { return count_ > capacity_ - PR; }  // a panel's rows may not find room
-    bool crowded() const { return count_ > capacity_ - PR - (capacity_ - PR) / 4; }
+    bool full() const { return count_ > most_; }
+    bool crowded() const { return 4 * count_ > 3 * most_ + k_; }
     void clear() { count_ = 0; }
+    SL_INLINE void add(float low, float high, std::int32_t row) {
+        low_[count_] = low, high_[count_] = high, row_[count_] = row;
+        ++count_;
+    }
     // Those lanes of a vector whose rows begin at a number.
     SL_INLINE void add(unsigned lanes, F low, F high, std::int32_t row) {
         compress(low_ + count_, lanes, low);
@@ -76,9 +83,9 @@ class Reservoir {
         compress_count(row_ + count_, lanes, row);
         count_ += __builtin_popcount(lanes);
     }
-    // What k candidates' upper bounds are not above limits what can be among the k nearest. Leaves `spare` more than needed.
-    void shrink(float& limit, i64 spare) {
-        if (count_ > k_) limit = least(limit, reached_by(k_ + spare));
+    // What k candidates' upper bounds are not above limits what can be among the k nearest; at most a few more are left.
+    void shrink(float& limit, bool few) {
+        if (count_ > k_) limit = least(limit, reached_by(few ? k_ + (most_ - k_) / 4 : k_));
         keep(limit);
     }
     // The same among these and k rows that were found before: `before(a)` is the upper bound of the a-th, and they ascend.
@@ -100,7 +107,10 @@ class Reservoir {
    private:
     float *low_, *high_;
     std::int32_t* row_;
-    i64 capacity_, k_, count_ = 0;
+    i64 most_, k_, count_ = 0;
+
+    // A limit that is old lets more rows in than one that was just found, which takes a while to find.
+    static i64 spare_of(i64 k) { return most<i64>(SPARE, k / 4); }
 
     void keep(float limit) {
         i64 left = 0;
@@ -119,17 +129,17 @@ class Reservoir {
     }
     // A bound that k upper bounds are not above, by bisection until no more than `enough` are.
     float reached_by(i64 enough) {
-        for (i64 i = count_; i % FW; ++i) high_[i] = __builtin_inff();
-        F lowest = loadf(high_), highest = setf(-__builtin_inff());
-        for (i64 i = 0; i < count_; ++i) {
-            lowest = min(setf(high_[i]), lowest);
-            highest = max(setf(high_[i]), highest);
+        for (i64 i = count_; i % FW; ++i) high_[i] = high_[0];
+        F lowest = loadf(high_), highest = lowest;
+        for (i64 i = FW; i < count_; i += FW) {
+            F here = loadf(high_ + i);
+            lowest = min(here, lowest), highest = max(here, highest);
         }
-        float ends[FW];
-        storef(ends, lowest);
-        float below = ends[0];
-        storef(ends, highest);
-        float reached = ends[0];
+        float ends[2][FW];
+        storef(ends[0], lowest), storef(ends[1], highest);
+        float below = ends[0][0], reached = ends[1][0];
+        for (int i = 1; i < FW; ++i) below = least(below, ends[0][i]), reached = most(reached, ends[1][i]);
+        for (i64 i = count_; i % FW; ++i) high_[i] = __builtin_inff();
         if (up_to(below) >= k_) return below;
         for (int turn = 0; turn < 40; ++turn) {
             float middle = below + 0.5f * (reached - below);
@@ -192,17 +202,17 @@ class Search {
 
     void run() {
         rows_.pack();
-        i64 capacity = (most<i64>(2 * found_.k, 64) + 3 * PR) / FW * FW, each = Reservoir::floats(capacity);
+        i64 each = Reservoir::floats(found_.k);
         i64 beside = least(POINTS_BYTES / (4 * (c_.p + 2)), HELD_BYTES / (4 * each));
         beside = most<i64>(1, beside / PC) * PC;
         held_.resize(static_cast<std::size_t>(least(beside, c_.k) * each));
         limits_.resize(static_cast<std::size_t>(beside));
         for (i64 j = 0; j < c_.k; j += beside) {
-            open(j, least(beside, c_.k - j), capacity);
+            open(j, least(beside, c_.k - j));
             for (i64 b = 0; b < rows_.count; ++b) compare(b, rows_.panel(b), j);
             for (i64 i = 0; i < static_cast<i64>(reservoirs_.size()); ++i) {
                 for (std::int32_t row : rows_.wild) {
-                    reservoirs_[static_cast<std::size_t>(i)].add(1u, setf(-__builtin_inff()), setf(__builtin_inff()), row);
+                    reservoirs_[static_cast<std::size_t>(i)].add(-__builtin_inff(), __builtin_inff(), row);
                     if (reservoirs_[static_cast<std::size_t>(i)].full()) make_room(i, j);
                 }
                 settle(i, j);
@@ -220,6 +230,7 @@ class Search {
     std::vector<float> held_;
     std::vector<Reservoir> reservoirs_;
     std::vector<float> limits_;
+    std::vector<Slack::OfRows> slacks_;
     std::vector<double> squares_;
     std::vector<Neighbor> old_, new_;
 
@@ -228,10 +239,11 @@ class Search {
         return score_limit(c_, j, found_.square[j * found_.k + a]);
     }
 
-    void open(i64 first, i64 count, i64 capacity) {
-        reservoirs_.clear();
+    void open(i64 first, i64 count) {
+        reservoirs_.clear(), slacks_.clear();
         for (i64 i = 0; i < count; ++i) {
-            reservoirs_.emplace_back(held_.data() + i * Reservoir::floats(capacity), capacity, found_.k);
+            reservoirs_.emplace_back(held_.data() + i * Reservoir::floats(found_.k), found_.k);
+            slacks_.push_back(slack_.of_rows(c_.norm[first + i]));
             limits_[static_cast<std::size_t>(i)] = limit_of(first + i, found_.k - 1);
         }
         for (std::size_t i = static_cast<std::size_t>(count); i < limits_.size(); ++i) limits_[i] = -__builtin_inff();
@@ -248,10 +260,10 @@ class Search {
             FM far = lt(setf(limits[0]), closest(acc, 0));
             for (int j = 1; j < PC; ++j) far = both(far, lt(setf(limits[j]), closest(acc, j)));
             if (lanes_of(far) == first_lanes(FW)) continue;
-#pragma GCC unroll 8
+            alignas(64) float scores[PC][PR];
             for (int j = 0; j < PC; ++j)
-                if (lanes_of(lt(setf(limits[j]), closest(acc, j))) != first_lanes(FW))
-                    collect({i + j, first, b * PR}, panel + PR, acc[0][j], acc[1][j], acc[2][j]);
+                for (int v = 0; v < RV; ++v) storef(scores[j] + v * FW, acc[v][j]);
+            collect({i, first, b * PR}, panel + PR, scores);
         }
     }
 
@@ -261,24 +273,46 @@ class Search {
         i64 i, first, row;
     };
 
-    __attribute__((noinline)) void collect(Where at, const float* norms, F a, F b, F c) {
-        Reservoir& held = reservoirs_[static_cast<std::size_t>(at.i)];
-        double norm = c_.norm[at.first + at.i];
-        F limit = setf(limits_[static_cast<std::size_t>(at.i)]);
-        collect_lanes(held, norm, limit, norms, static_cast<std::int32_t>(at.row), a);
-        collect_lanes(held, norm, limit, norms + FW, static_cast<std::int32_t>(at.row + FW), b);
-        collect_lanes(held, norm, limit, norms + 2 * FW, static_cast<std::int32_t>(at.row + 2 * FW), c);
-        if (held.full()) make_room(at.i, at.first);
+    // The rows of a panel that are near to a group of points: not inlined, so that comparing keeps its registers.
+    __attribute__((noinline)) void collect(Where at, const float* norms, const float (&scores)[PC][PR]) {
+        unsigned some = 0;
+        for (int j = 0; j < PC; ++j) some |= static_cast<unsigned>(near(scores[j], at.i + j) != 0) << j;
+        for (; some; some &= some - 1) {
+            const int j = __builtin_ctz(some);
+            const i64 i = at.i + j;
+            Reservoir& held = reservoirs_[static_cast<std::size_t>(i)];
+            const Slack::OfRows& slack = slacks_[static_cast<std::size_t>(i)];
+            std::uint64_t lanes = near(scores[j], i);
+            if (__builtin_popcountll(lanes) < SINGLY) {
+                for (; lanes; lanes &= lanes - 1) {
+                    const int r = __builtin_ctzll(lanes);
+                    held.add(scores[j][r], scores[j][r] + slack(norms[r]), static_cast<std::int32_t>(at.row + r));
+                }
+            } else {
+                for (int v = 0; v < RV; ++v, lanes >>= FW) {
+                    F low = loadf(scores[j] + v * FW), high = low + slack(loadf(norms + v * FW));
+                    unsigned here = static_cast<unsigned>(lanes) & first_lanes(FW);
+                    held.add(here, low, high, static_cast<std::int32_t>(at.row + v * FW));
+                }
+            }
+            if (held.full()) make_room(i, at.first);
+        }
     }
 
-    SL_INLINE void collect_lanes(Reservoir& held, double norm, F limit, const float* norms, std::int32_t row, F low) {
-        unsigned near = lanes_of(lt(limit, low)) ^ first_lanes(FW);
-        if (near) held.add(near, low, low + slack_.of_rows(norm, loadf(norms)), row);
+    // The lanes of a panel whose scores are not above a point's limit.
+    SL_INLINE std::uint64_t near(const float* scores, i64 i) const {
+        F limit = setf(limits_[static_cast<std::size_t>(i)]);
+        std::uint64_t lanes = 0;
+        for (int v = 0; v < RV; ++v) {
+            unsigned far = lanes_of(lt(limit, loadf(scores + v * FW)));  // a NaN is not far
+            lanes |= static_cast<std::uint64_t>(far ^ first_lanes(FW)) << (v * FW);
+        }
+        return lanes;
     }
 
     void make_room(i64 i, i64 first) {
         Reservoir& held = reservoirs_[static_cast<std::size_t>(i)];
-        held.shrink(limits_[static_cast<std::size_t>(i)], found_.k / 8);
+        held.shrink(limits_[static_cast<std::size_t>(i)], true);
         if (held.crowded()) settle(i, first);
     }
 
@@ -287,7 +321,7 @@ class Search {
         Reservoir& held = reservoirs_[static_cast<std::size_t>(i)];
         float& limit = limits_[static_cast<std::size_t>(i)];
         i64 j = first + i, k = found_.k;
-        held.shrink(limit, 0);
+        held.shrink(limit, false);
         held.shrink_among(limit, [&](i64 a) { return limit_of(j, a); });
         i64 count = held.count();
         if (!count) return;

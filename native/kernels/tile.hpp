@@ -45,10 +45,15 @@ struct Slack {
         F one = setf(up(ROUGH * (g * 0.5 * a * a + TINY))), two = setf(up(ROUGH * g * a));
         return fma(b, fma(b, setf(up(2.0 * rest)), two), one);
     }
-    // The same where the others are rows, whose half squares are sums in float32 themselves: their error is below g, twice.
-    SL_INLINE F of_rows(double b, F a) const {
-        F one = setf(up(2.0 * ROUGH * TINY + 2.0 * rest * b * b)), two = setf(up(ROUGH * g * b));
-        return fma(a, fma(a, setf(up(ROUGH * g)), two), one);
+    // The same for a b, where the others are rows, whose half squares are sums in float32 themselves: their error is below
+    // g, twice.
+    struct OfRows {
+        float one, two, three;
+        SL_INLINE float operator()(float a) const { return __builtin_fmaf(a, __builtin_fmaf(a, three, two), one); }
+        SL_INLINE F operator()(F a) const { return fma(a, fma(a, setf(three), setf(two)), setf(one)); }
+    };
+    OfRows of_rows(double b) const {
+        return {up(2.0 * ROUGH * TINY + 2.0 * rest * b * b), up(ROUGH * g * b), up(ROUGH * g)};
     }
 };
 
@@ -192,8 +197,9 @@ SL_INLINE void score(const float* panel, const float* points, i64 p, Fetching::S
     i64 at = 0, t = 0;
     if (WHAT == ALONG) panel += PR, points += PC, t = 1;
     for (; t < p + 1; ++t, panel += PR, points += PC, at += ahead.rate) {
-        const char* line = ahead.from + (at >> 8 << 6);
-        __builtin_prefetch((at & 255) < ahead.rate ? line : reinterpret_cast<const char*>(points), 0, 2);
+        const auto line = reinterpret_cast<std::uintptr_t>(ahead.from) + static_cast<std::uintptr_t>(at >> 8 << 6);
+        const auto near = reinterpret_cast<std::uintptr_t>(points), here = static_cast<std::uintptr_t>(((at & 255) - ahead.rate) >> 63);
+        __builtin_prefetch(reinterpret_cast<const char*>((line & here) | (near & ~here)), 0, 2);  // no branch to guess
         F row[RV];
         for (int v = 0; v < RV; ++v) row[v] = loadf(panel + v * FW);
         for (int j = 0; j < PC; ++j) {
