@@ -36,6 +36,12 @@ Rows rows_of(const RowsIn& in) {
     return in.indices || in.indptr ? sparse(in, out) : dense(in, out);
 }
 
+Fixed layered(const double* factor, i64 room, i64 limbs, i64 layers, i64 bits) {
+    if (room < 1 || room > MOST_ROOM || bits < 1 || bits > MOST_ROOM) throw nb::value_error("room and bits must lie in 1..51.");
+    if (limbs < 1 || limbs > 8 || layers < 1 || layers > 3) throw nb::value_error("1 to 8 limbs and 1 to 3 layers are needed.");
+    return {factor, room, limbs, layers, bits};
+}
+
 void within(const std::int32_t* labels, i64 n, i64 least, i64 k) {
     std::int32_t low = 0, high = static_cast<std::int32_t>(least);
     for (i64 i = 0; i < n; ++i) {

@@ -77,6 +77,9 @@ Rows rows_of(const RowsIn& in);
 
 constexpr i64 MOST_ROOM = 51;  // bits of a limb
 
+// Fixed point whose sums have so many limbs, for each of the layers of whole weights.
+Fixed layered(const double* factor, i64 room, i64 limbs, i64 layers, i64 bits);
+
 // Refuses labels outside of least..k - 1.
 void within(const std::int32_t* labels, i64 n, i64 least, i64 k);
 

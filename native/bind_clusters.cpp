@@ -56,13 +56,13 @@ void pair_sums(const AnyIn& data, i64 p, const In<std::int32_t>& node, const In<
     kernels().pair_sums(x, which, moves, fixed, sum, of, moved);
 }
 
-void cluster_means(const In<i64>& sums, const In<i64>& weights, const In<double>& factor, i64 room, const Out<double>& centers) {
-    const i64* sum = values(sums, {-1, -1, -1}, "sums");
-    i64 limbs = static_cast<i64>(sums.shape(0)), k = static_cast<i64>(sums.shape(1)), p = static_cast<i64>(sums.shape(2));
-    const i64* of = values(weights, {k}, "weights");
-    Fixed fixed = {values(factor, {p}, "factor"), room, limbs};
+void cluster_means(const In<i64>& sums, const In<i64>& weights, const In<double>& factor, i64 room, i64 bits,
+                   const Out<double>& centers) {
+    const i64* sum = values(sums, {-1, -1, -1, -1}, "sums");
+    i64 k = static_cast<i64>(sums.shape(2)), p = static_cast<i64>(sums.shape(3));
+    Fixed fixed = layered(values(factor, {p}, "factor"), room, static_cast<i64>(sums.shape(1)), static_cast<i64>(sums.shape(0)), bits);
+    const i64* of = values(weights, {fixed.layers, k}, "weights");
     double* to = values(centers, {k, p}, "centers");
-    if (room < 1 || room > MOST_ROOM) throw nb::value_error("room must lie in 1..51.");
     Outside o;
     kernels().cluster_means(sum, of, fixed, k, p, to);
 }
@@ -144,7 +144,7 @@ void bind_clusters(nb::module_& m) {
     m.def("loosen", loosen, SL_ARRAY("labels"), SL_ARRAY("moved"), nb::arg("most"), nb::arg("next"), SL_ARRAY("upper"),
           SL_ARRAY("lower"), SL_ARRAY("doubtful"));
     m.def("cluster_means", cluster_means, SL_ARRAY("sums"), SL_ARRAY("weights"), SL_ARRAY("factor"), nb::arg("room"),
-          SL_ARRAY("centers"));
+          nb::arg("bits"), SL_ARRAY("centers"));
     m.def("point_squares", point_squares, SL_ARRAY("points"), SL_ARRAY("squares"));
     m.def("spread", spread, SL_ARRAY("points"), SL_ARRAY("mass"), SL_ARRAY("draws"), SL_ARRAY("squares").none(),
           SL_ARRAY("chosen"));

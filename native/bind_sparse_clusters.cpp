@@ -4,7 +4,7 @@
 namespace shardlearn {
 namespace {
 
-constexpr i64 MOST_LIMBS = 8, GROUP = 8;
+constexpr i64 GROUP = 8;
 
 Rows sparse_of(const RowsIn& in) {
     Rows x = rows_of(in);
@@ -117,13 +117,12 @@ void add_cells(const In<i64>& at, const In<i64>& limbs, i64 k, const Out<i64>& s
 }
 
 void line_means(const In<i64>& sums, const In<i64>& weights, const In<double>& before, const In<double>& factor, i64 room,
-                const Out<double>& lines, const Out<double>& squares) {
-    i64 count = static_cast<i64>(sums.shape(0)), k = static_cast<i64>(weights.shape(0)), p = static_cast<i64>(before.shape(0));
+                i64 bits, const Out<double>& lines, const Out<double>& squares) {
+    i64 k = static_cast<i64>(weights.shape(1)), p = static_cast<i64>(before.shape(0));
     i64 line = line_of(static_cast<i64>(before.shape(1)), k);
-    if (count < 1 || count > MOST_LIMBS) throw nb::value_error("1 to 8 limbs are needed.");
-    const i64* from = values(sums, {count, p, line}, "sums");
-    Means means = {values(weights, {k}, "weights"), values(before, {p, line}, "before"), values(factor, {p}, "factor"),
-                   k, p, line, room_of(room), count};
+    const i64* from = values(sums, {-1, -1, p, line}, "sums");
+    Fixed fixed = layered(values(factor, {p}, "factor"), room, static_cast<i64>(sums.shape(1)), static_cast<i64>(sums.shape(0)), bits);
+    Means means = {values(weights, {fixed.layers, k}, "weights"), values(before, {p, line}, "before"), fixed, k, p, line};
     double *to = values(lines, {p, line}, "lines"), *far = values(squares, {k}, "squares");
     Outside o;
     kernels().line_means(from, means, to, far);
@@ -132,7 +131,7 @@ void line_means(const In<i64>& sums, const In<i64>& weights, const In<double>& b
 void unit_lines(const In<i64>& weights, const In<double>& before, const Out<double>& lines, const Out<double>& squares) {
     i64 k = static_cast<i64>(weights.shape(0)), p = static_cast<i64>(before.shape(0));
     i64 line = line_of(static_cast<i64>(before.shape(1)), k);
-    Means means = {values(weights, {k}, "weights"), values(before, {p, line}, "before"), nullptr, k, p, line, 1, 1};
+    Means means = {values(weights, {k}, "weights"), values(before, {p, line}, "before"), {nullptr, 1, 1}, k, p, line};
     double *to = values(lines, {p, line}, "lines"), *far = values(squares, {k}, "squares");
     Outside o;
     kernels().unit_lines(means, to, far);
@@ -155,7 +154,7 @@ void bind_sparse_clusters(nb::module_& m) {
           SL_ARRAY("out_at"), SL_ARRAY("out_limbs"));
     m.def("add_cells", add_cells, SL_ARRAY("at"), SL_ARRAY("limbs"), nb::arg("k"), SL_ARRAY("sums"));
     m.def("line_means", line_means, SL_ARRAY("sums"), SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("factor"), nb::arg("room"),
-          SL_ARRAY("lines"), SL_ARRAY("squares"));
+          nb::arg("bits"), SL_ARRAY("lines"), SL_ARRAY("squares"));
     m.def("unit_lines", unit_lines, SL_ARRAY("weights"), SL_ARRAY("before"), SL_ARRAY("lines"), SL_ARRAY("squares"));
 }
 

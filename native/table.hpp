@@ -124,6 +124,7 @@ struct InPairs {              // rows at nodes of a tree, some of which have a p
 struct Fixed {             // fixed point: a value times `factor` is the first limb, what is left times 2^room the next
     const double* factor;  // (p,) powers of two
     std::int64_t room, limbs;
+    std::int64_t layers = 1, bits = 1;  // of whole weights: the next layer counts 2^-bits as much
 };
 
 struct Cells {            // sums of sparse rows: features and clusters that some row touches
@@ -132,9 +133,10 @@ struct Cells {            // sums of sparse rows: features and clusters that som
     std::int64_t n;
 };
 struct Means {                     // of sums over weights
-    const std::int64_t* weight;    // (k,)
-    const double *before, *factor; // (p, line), (p,)
-    std::int64_t k, p, line, room, limbs;
+    const std::int64_t* weight;  // (layers, k)
+    const double* before;        // (p, line)
+    Fixed fixed;
+    std::int64_t k, p, line;
 };
 
 // Of rows and points; SPHERE is of longitudes, cosines of latitudes, and latitudes.

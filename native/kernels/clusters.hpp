@@ -92,11 +92,68 @@ inline i64 cluster_sums(const Rows& x, const Moves& m, const Fixed& f, i64 k, i6
     return changed;
 }
 
-// The mean of each cluster that weighs something, to the last bit: the quotient of the sum, and of what it leaves.
+constexpr i64 MOST_LIMBS = 8, MOST_LAYERS = 3;
+
+// What one of the rest that the last limb leaves is worth.
+inline double below(const Fixed& f) { return std::ldexp(1.0, -static_cast<int>(f.room * f.limbs)); }
+
+// Means where weights have several layers.
+struct Layered {
+    const Fixed& f;
+    const i64* weight;  // (layers, k)
+    i64 k;
+    double up, down, next, last;
+
+    Layered(const Fixed& fixed, const i64* weights, i64 clusters)
+        : f(fixed), weight(weights), k(clusters), up(static_cast<double>(i64{1} << f.room)), down(1.0 / up),
+          next(1.0 / static_cast<double>(i64{1} << f.bits)), last(below(f)) {}
+
+    double of(i64 j) const {  // what a cluster weighs, as the first layer counts
+        double total = 0.0;
+        for (i64 a = f.layers; a-- > 0;) total = static_cast<double>(weight[a * k + j]) + total * next;
+        return total;
+    }
+    // sum / weight of cluster j, to the last bit; limbs lie `apart`.
+    double mean(const i64* sum, i64 apart, i64 j, double total, double factor) const {
+        i64 cell[MOST_LAYERS][MOST_LIMBS];
+        for (i64 a = 0; a < f.layers; ++a)
+            for (i64 l = 0; l < f.limbs; ++l) cell[a][l] = sum[(a * f.limbs + l) * apart];
+        double first = value(cell) / factor / total, rest = first * factor;
+        for (i64 l = 0; l < f.limbs; ++l) {
+            i64 limb;
+            next_limb(&rest, 1, up, 1, &limb);
+            for (i64 a = 0; a < f.layers; ++a) cell[a][l] -= limb * weight[a * k + j];
+        }
+        return first - rest * last / factor + value(cell) / factor / total;
+    }
+
+   private:
+    double value(const i64 (&cell)[MOST_LAYERS][MOST_LIMBS]) const {
+        double all = 0.0;
+        for (i64 a = f.layers; a-- > 0;) {
+            double layer = 0.0;
+            for (i64 l = f.limbs; l-- > 0;) layer = static_cast<double>(cell[a][l]) + layer * down;
+            all = layer + all * next;
+        }
+        return all;
+    }
+};
+
+// The mean of each cluster that weighs something, to the last bit: the quotient of the sum as far as limbs hold it, and of
+// what that leaves.
 inline void cluster_means(const i64* sums, const i64* weight, const Fixed& f, i64 k, i64 p, double* centers) {
+    if (f.layers > 1) {
+        Layered layers(f, weight, k);
+        for (i64 j = 0; j < k; ++j) {
+            double total = layers.of(j);
+            for (i64 t = 0; t < p && total > 0.0; ++t)
+                centers[j * p + t] = layers.mean(sums + j * p + t, k * p, j, total, f.factor[t]);
+        }
+        return;
+    }
     double up = static_cast<double>(i64{1} << f.room), down = 1.0 / up;
     i64 *rest = reinterpret_cast<i64*>(scratch(0, f.limbs * p)), part = k * p;
-    double *first = scratch(1, p), *over = scratch(2, p);
+    double *first = scratch(1, p), *over = scratch(2, p), last = below(f);
     for (i64 j = 0; j < k; ++j) {
         if (weight[j] == 0) continue;
         double count = static_cast<double>(weight[j]), *to = centers + j * p;
@@ -113,7 +170,7 @@ inline void cluster_means(const i64* sums, const i64* weight, const Fixed& f, i6
             for (i64 t = 0; t < p; ++t) rest[l * p + t] = sums[l * part + j * p + t] - rest[l * p + t];
         }
         quotients(rest, p, to);
-        for (i64 t = 0; t < p; ++t) to[t] = first[t] + to[t];
+        for (i64 t = 0; t < p; ++t) to[t] = first[t] - over[t] * last / f.factor[t] + to[t];
     }
 }
 

@@ -277,12 +277,10 @@ inline void add_cells(const Cells& cells, i64 k, i64 p, i64 line, i64 limbs, i64
     }
 }
 
-constexpr i64 MOST_LIMBS = 8;
-
 // A line of means, to the last bit: sum / weight, and what that leaves over the weight. One loop, so that it is done in vectors.
 template <int LIMBS>
 inline void means_of(const i64* __restrict sums, i64 apart, const double* __restrict weight, i64 line, double scale, double up,
-                     double* __restrict out) {
+                     double last, double* __restrict out) {
     double down = 1.0 / up, back = 1.0 / scale;
     for (i64 j = 0; j < line; ++j) {
         i64 limb[LIMBS], whole = static_cast<i64>(weight[j]);
@@ -297,7 +295,7 @@ inline void means_of(const i64* __restrict sums, i64 apart, const double* __rest
             rest = (rest - (shifted - SHIFT)) * up;
         }
         for (int l = LIMBS; l-- > 0;) left = static_cast<double>(limb[l]) + left * down;
-        out[j] = mean + left * back / weight[j];
+        out[j] = mean - rest * last * back + left * back / weight[j];
     }
 }
 
@@ -305,15 +303,21 @@ inline void means_of(const i64* __restrict sums, i64 apart, const double* __rest
 template <int LIMBS>
 inline void line_means_of(const i64* sums, const Means& m, double* out, double* squares) {
     Squares apart(0, m.line);
-    double up = static_cast<double>(i64{1} << m.room), *weight = scratch(1, 2 * m.line), *stays = weight + m.line;
+    const Fixed& f = m.fixed;
+    Layered layers(f, m.weight, m.k);
+    double up = layers.up, *weight = scratch(1, 2 * m.line), *stays = weight + m.line;
     for (i64 j = 0; j < m.line; ++j) {
-        weight[j] = j < m.k ? static_cast<double>(most<i64>(m.weight[j], 1)) : 1.0;
-        stays[j] = j < m.k && m.weight[j] <= 0 ? 1.0 : 0.0;
+        double total = j < m.k ? layers.of(j) : 1.0;
+        weight[j] = total > 0.0 ? total : 1.0;
+        stays[j] = total > 0.0 ? 0.0 : 1.0;
     }
     for (i64 t = 0; t < m.p; ++t) {
         double* to = out + t * m.line;
         const double* before = m.before + t * m.line;
-        means_of<LIMBS>(sums + t * m.line, m.p * m.line, weight, m.line, m.factor[t], up, to);
+        if constexpr (LIMBS > 0)
+            means_of<LIMBS>(sums + t * m.line, m.p * m.line, weight, m.line, f.factor[t], up, layers.last, to);
+        else
+            for (i64 j = 0; j < m.line; ++j) to[j] = j < m.k ? layers.mean(sums + t * m.line + j, m.p * m.line, j, weight[j], f.factor[t]) : 0.0;
         apart.add(t, [&](i64 j) {
             V old = load(before + j), now = select(lt(zero(), load(stays + j)), old, load(to + j));
             store(to + j, now);
@@ -324,7 +328,8 @@ inline void line_means_of(const i64* sums, const Means& m, double* out, double* 
 }
 
 inline void line_means(const i64* sums, const Means& m, double* out, double* squares) {
-    switch (m.limbs) {
+    if (m.fixed.layers > 1) return line_means_of<0>(sums, m, out, squares);
+    switch (m.fixed.limbs) {
         case 1: return line_means_of<1>(sums, m, out, squares);
         case 2: return line_means_of<2>(sums, m, out, squares);
         case 3: return line_means_of<3>(sums, m, out, squares);

@@ -374,6 +374,7 @@ def cluster_means(
     weights: Annotated[NDArray[numpy.int64], dict(order="C", device="cpu", writable=False)],
     factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     room: int,
+    bits: int,
     centers: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...
 def point_squares(
@@ -461,6 +462,7 @@ def line_means(
     before: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     factor: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu", writable=False)],
     room: int,
+    bits: int,
     lines: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
     squares: Annotated[NDArray[numpy.float64], dict(order="C", device="cpu")],
 ) -> None: ...

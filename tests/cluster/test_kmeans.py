@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import shardlearn
 from shardlearn import InputError, ParameterError
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.seeding import Oversampling
 
@@ -40,7 +41,6 @@ def test_from_the_same_start(form: str, dtype: Any, near: float, weight: Any) ->
     data: Any = X.astype(dtype)
     if form == "csr":
         data = sparse.csr_array(np.where(np.abs(data) < 1.0, 0, data).astype(dtype))
-        near = max(near, 1e-10)
     start = data[:7].toarray() if form == "csr" else data[:7]
     for settings in ({"tol": 0.0}, {"max_iter": 3}, {"tol": 1e-2}):
         if weight is not None and "tol" in settings and settings["tol"]:
@@ -57,21 +57,60 @@ def test_from_the_same_start(form: str, dtype: Any, near: float, weight: Any) ->
         np.testing.assert_allclose(ours.transform(data), other.transform(data), rtol=1e-3, atol=1e-3)
 
 
-def test_an_outlier_in_float64() -> None:
+@pytest.mark.parametrize("form", ["dense", "csr"])
+def test_an_outlier_in_float64(form: str) -> None:
     data = X.copy()
     data[100] = 1e9
     start = np.concatenate([data[:6], data[100:101]])
-    ours, other = KMeans(7, init=start, tol=0.0).fit(data), theirs(data, start, tol=0.0).fit(data)
+    given = sparse.csr_array(data) if form == "csr" else data
+    ours, other = KMeans(7, init=start, tol=0.0).fit(given), theirs(data, start, tol=0.0).fit(data)
     agreed = KMeans(6, init=start[:6], tol=0.0).fit(np.delete(data, 100, axis=0))
+    np.testing.assert_array_equal(ours.labels_, other.labels_)
     assert ours.inertia_ == pytest.approx(agreed.inertia_, rel=1e-12)
-    assert adjusted_rand_score(ours.labels_, other.labels_) > 0.99  # theirs loses the digits of the others
+    assert ours.inertia_ == pytest.approx(other.inertia_, rel=1e-12)
 
 
+HEAVY = [[1e5, 1.03, 2.0], [1e12, 1.03, 2.0], [2.0**24, 1, 1], [2.0**33, 1, 3], [1e-300, 1e-307, 3e-307], [7, 0.1, 0.3]]
+
+
+@pytest.mark.parametrize("weight", HEAVY, ids=str)
+@pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans, BisectingKMeans])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_light_rows_beside_a_heavy_one_keep_their_mean(form: Any, dtype: Any, kind: Any, weight: list[float]) -> None:
+    """The exact quotient, rounded: twice to float64 in batches, whose sums are of two numbers."""
+    places = np.array([[-9.0], [100.0], [101.0]], dtype)
+    own = {
+        KMeans: {"init": places[:2]},
+        MiniBatchKMeans: {"init": places[:2], "n_init": 1, "batch_size": 3, "reassignment_ratio": 0.0},
+        BisectingKMeans: {},
+    }[kind]
+    found = kind(2, **own).fit(form(places), sample_weight=np.array(weight))
+    a, b = Fraction(weight[1]), Fraction(weight[2])
+    exact = float((100 * a + 101 * b) / (a + b))
+    assert sorted(found.cluster_centers_[:, 0].tolist()) == [-9.0, pytest.approx(dtype(exact), rel=2.0**-52, abs=0.0)]
+
+
+def test_weights_of_many_sizes() -> None:
+    """A mean of rows whose weights differ by 2^40, beside exact fractions; scikit-learn's is no nearer."""
+    heavy = 2.0 ** rng.integers(-40, 1, 300) * rng.uniform(0.5, 1.0, 300)
+    for dtype in (np.float64, np.float32):
+        data = X[:300].astype(dtype)
+        found = KMeans(1).fit(data, sample_weight=heavy).cluster_centers_[0]
+        total = sum(map(Fraction, heavy.tolist()))
+        for t, mean in enumerate(found.tolist()):
+            terms = zip(heavy.tolist(), data[:, t].tolist(), strict=True)
+            exact = sum((Fraction(w) * Fraction(x) for w, x in terms), Fraction(0)) / total
+            assert mean == pytest.approx(float(exact), rel=2.0**-52 if dtype == np.float64 else 2.0**-24)
+
+
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weights"])
 @pytest.mark.parametrize("form", ["dense", "csr"])
-def test_empty_clusters_as_in_scikit_learn(form: str) -> None:
+def test_empty_clusters_as_in_scikit_learn(form: str, weight: Any) -> None:
     start = np.concatenate([X[:5], np.full((2, 6), 1e3), np.full((1, 6), 2e3)])
     data = sparse.csr_array(X) if form == "csr" else X
-    ours, other = KMeans(8, init=start, tol=0.0).fit(data), theirs(X, start, tol=0.0).fit(X)
+    ours, other = KMeans(8, init=start, tol=0.0).fit(data, sample_weight=weight), theirs(X, start, tol=0.0)
+    other.fit(X, sample_weight=weight)
     np.testing.assert_array_equal(ours.labels_, other.labels_)
     assert ours.inertia_ == pytest.approx(other.inertia_, rel=1e-12)
 

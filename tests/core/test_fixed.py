@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from shardlearn.core.fixed import limbs, means, scale, total, unit
+from shardlearn.core.fixed import Weights, limbs, means, scale, total, unit
+from shardlearn.statistics.seeding import lowest_bit
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
@@ -51,3 +52,21 @@ def test_the_mean_of_equal_values_is_the_value() -> None:
     np.testing.assert_array_equal(means(limbs(values, made) * counts[:, None], counts, made), values)
     plain = total(limbs(values, made) * counts[:, None], made) / counts[:, None]
     assert (plain != values).any()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_whole_weights(layers: int) -> None:
+    """Each layer is below 2^bits, and together they are the weight to half of the last unit."""
+    weight = np.random.default_rng(layers).uniform(size=200) * 2.0 ** -np.arange(200.0)
+    made = Weights(10, 10, layers)
+    whole = made.whole(weight)
+    assert (whole >= 0).all()
+    assert (whole <= 1 << 10).all()
+    assert (np.abs(made.total(whole) - weight) <= 2.0 ** (-10 * layers - 1)).all()
+    exact = np.arange(1 << 10) / 2.0 ** (10 * layers)
+    assert made.total(made.whole(exact)).tolist() == exact.tolist()
+
+
+def test_the_lowest_bit() -> None:
+    for value, wanted in ((1.0, 0), (3.0, 0), (12.0, 2), (0.75, -2), (2.0**40 + 0.5, -1), (5e-324, -1074), (0.1, -55)):
+        assert lowest_bit(np.array([8.0 * 2.0**40, value])) == wanted

@@ -246,11 +246,12 @@ def add_clusters(hashes: Hashes) -> None:
             X = matrix(rng, kind, n, p)
             scale = fixed.scale(np.full(p, 64.0), 1 << 20, itemsize=X.dtype.itemsize)
             label, before = (rng.integers(low, k, n).astype(np.int32) for low in (0, -1))
-            for weight in (None, rng.integers(0, 9, n)):
-                sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+            for weight in (None, rng.integers(0, 9, (1, n)), rng.integers(0, 9, (3, n))):
+                layers = 1 if weight is None else len(weight)
+                sums, weights = np.zeros((layers, scale.limbs, k, p), np.int64), np.zeros((layers, k), np.int64)
                 changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
                 hashes.add("cluster_sums", changed, sums, weights)
-                hashes.add("cluster_means", kernels.cluster_means(sums, weights, np.zeros((k, p)), scale))
+                hashes.add("cluster_means", kernels.cluster_means(sums, weights, np.zeros((k, p)), scale, 4))
             hashes.add("normalized", raw(kernels.normalized(X)[0]).data, kernels.normalized(X)[1])
             if isinstance(X, Csr):
                 add_cells(hashes, X, scale, label, before, numbers(rng, k, p))
@@ -264,17 +265,19 @@ def add_clusters(hashes: Hashes) -> None:
 
 
 def add_cells(hashes: Hashes, X: Csr, scale: fixed.Scale, label: Any, before: Any, C: Floats) -> None:
-    weights = np.zeros(len(C), np.int64)
-    first = kernels.moved_cells(X, label, None, None, scale, weights)
-    second = kernels.moved_cells(X, before.clip(0), label, None, scale, weights)
+    weights = np.zeros((1, len(C)), np.int64)
+    (first,) = kernels.moved_cells(X, kernels.Moves(label), scale, weights)
+    (second,) = kernels.moved_cells(X, kernels.Moves(before.clip(0), label), scale, weights)
     hashes.add("moved_cells", *first, *second, weights)
     both = kernels.join_cells(*first[:2], *second[:2])
     hashes.add("join_cells", *both)
     sums = kernels.no_line_sums(X.n_columns, len(C), scale.limbs)
-    kernels.add_cells(*both, len(C), sums)
+    kernels.add_cells(*both, len(C), sums[0])
     hashes.add("add_cells", sums)
     means, apart = kernels.line_means(sums, weights, C, scale)
     hashes.add("line_means", means, apart)
+    again = np.concatenate([sums, sums]), np.concatenate([weights, weights])
+    hashes.add("line_means", *kernels.line_means(*again, C, scale, 4))
     hashes.add("unit_lines", *kernels.unit_lines(means, weights, C))
     hashes.add("halves", kernels.Across.of(C).half, kernels.lines_of(C)[:, : len(C)])
 

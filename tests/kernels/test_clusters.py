@@ -18,7 +18,7 @@ from shardlearn.solvers.lloyd import moved_by
 from shardlearn.statistics.double import total
 
 every_kind = pytest.mark.parametrize("kind", ["f64", "f32", "csr"])
-every_weight = pytest.mark.parametrize("weighted", [False, True])
+every_weight = pytest.mark.parametrize("layers", [0, 1, 3])
 
 
 def rows(kind: str, n: int, p: int, seed: int = 0) -> Matrix:
@@ -33,48 +33,52 @@ def rows(kind: str, n: int, p: int, seed: int = 0) -> Matrix:
     return Csr(X[X != 0], np.nonzero(X)[1].astype(np.int32), indptr, p)
 
 
-def defined(X: Matrix, label: Any, weight: Any, scale: fixed.Scale, k: int) -> tuple[Any, Any]:
-    """Sums of limbs times weights, and of weights."""
-    parts = fixed.limbs(to_dense(X), scale) * weight[:, None]
-    sums, weights = np.zeros((scale.limbs, k, X.shape[1]), np.int64), np.zeros(k, np.int64)
-    np.add.at(weights, label, weight)
-    for limb, part in zip(sums, parts, strict=True):
-        np.add.at(limb, label, part)
+def defined(X: Matrix, label: Any, layered: Any, scale: fixed.Scale, k: int) -> tuple[Any, Any]:
+    """For each layer sums of limbs times weights, and of weights."""
+    sums, weights = none(len(layered), scale.limbs, k, X.shape[1])
+    for weight, layer, of in zip(layered, sums, weights, strict=True):
+        np.add.at(of, label, weight)
+        for limb, part in zip(layer, fixed.limbs(to_dense(X), scale) * weight[:, None], strict=True):
+            np.add.at(limb, label, part)
     return sums, weights
+
+
+def none(layers: int, limbs: int, k: int, p: int) -> tuple[Any, Any]:
+    return np.zeros((layers, limbs, k, p), np.int64), np.zeros((layers, k), np.int64)
 
 
 @every_kind
 @every_weight
 @pytest.mark.parametrize(("n", "p", "k"), [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (5, 0, 2)])
-def test_sums_are_those_of_limbs(kind: str, weighted: bool, n: int, p: int, k: int) -> None:
+def test_sums_are_those_of_limbs(kind: str, layers: int, n: int, p: int, k: int) -> None:
     X, rng = rows(kind, n, p), np.random.default_rng(1)
-    label, weight = rng.integers(0, k, n).astype(np.int32), rng.integers(0, 1000, n)
+    label, weight = rng.integers(0, k, n).astype(np.int32), rng.integers(0, 1000, (layers, n))
     scale = fixed.scale(np.abs(to_dense(X)).max(axis=0, initial=0.0), 1000 * max(n, 1), itemsize=X.dtype.itemsize)
-    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
-    given = weight if weighted else None
-    changed = kernels.cluster_sums(X, kernels.Moves(label, None, given), scale, sums, weights)
-    wanted = defined(X, label, weight if weighted else np.ones(n, np.int64), scale, k)
+    sums, weights = none(max(layers, 1), scale.limbs, k, p)
+    changed = kernels.cluster_sums(X, kernels.Moves(label, None, weight if layers else None), scale, sums, weights)
+    each = weight if layers else np.ones((1, n), np.int64)
+    wanted = defined(X, label, each, scale, k)
     np.testing.assert_array_equal(sums, wanted[0])
     np.testing.assert_array_equal(weights, wanted[1])
-    assert changed == (weight.sum() if weighted else n)
+    assert changed.tolist() == each.sum(axis=1).tolist()
 
 
 @every_kind
 @every_weight
-def test_rows_that_move_on_give_what_all_rows_give(kind: str, weighted: bool) -> None:
+def test_rows_that_move_on_give_what_all_rows_give(kind: str, layers: int) -> None:
     """Ten steps, each from the labels of the last one; the first from none."""
     n, p, k = 400, 12, 6
     X, rng = rows(kind, n, p), np.random.default_rng(2)
-    weight = rng.integers(1, 50, n) if weighted else None
+    weight = rng.integers(1, 50, (layers, n)) if layers else None
+    each = np.ones((1, n), np.int64) if weight is None else weight
     scale = fixed.scale(np.abs(to_dense(X)).max(axis=0), 50 * n)
-    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+    sums, weights = none(max(layers, 1), scale.limbs, k, p)
     steps = [np.full(n, -1, np.int32), *(rng.integers(0, k, n).astype(np.int32) for _ in range(10))]
     for before, label in pairwise(steps):
         label[::3] = np.maximum(before[::3], 0)
         changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
-        moved = label != before
-        assert changed == (moved.sum() if weight is None else weight[moved].sum())
-        wanted = defined(X, label, np.ones(n, np.int64) if weight is None else weight, scale, k)
+        assert changed.tolist() == each[:, label != before].sum(axis=1).tolist()
+        wanted = defined(X, label, each, scale, k)
         np.testing.assert_array_equal(sums, wanted[0])
         np.testing.assert_array_equal(weights, wanted[1])
 
@@ -88,7 +92,35 @@ def test_means_are_those_of_their_definition(room: int, limbs: int) -> None:
     sums = rng.integers(-(1 << room), 1 << room, (limbs, k, p)) * weights[None, :, None]
     old = rng.normal(size=(k, p))
     wanted = np.where(weights[:, None] > 0, fixed.means(sums, np.maximum(weights, 1), scale), old)
-    np.testing.assert_array_equal(kernels.cluster_means(sums, weights, old, scale), wanted)
+    np.testing.assert_array_equal(kernels.cluster_means(sums[None], weights[None], old, scale), wanted)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_means_of_layers_are_within_one_unit_of_the_last_place(layers: int) -> None:
+    """Beside exact fractions; of equal values it is the value, and a cluster that weighs nothing stays."""
+    rng, k, p, n = np.random.default_rng(layers), 5, 7, 300
+    X, label = rows("f64", n, p, 9), rng.integers(0, k - 1, n).astype(np.int32)
+    X[label == 2] = X[0]
+    scale, heavy = fixed.scale(np.abs(X).max(axis=0), n << 24), fixed.Weights(20, 24, layers)
+    weight = heavy.whole(rng.uniform(size=n) * 2.0 ** -rng.integers(0, 30, n))
+    sums, weights = none(layers, scale.limbs, k, p)
+    kernels.cluster_sums(X, kernels.Moves(label, None, weight), scale, sums, weights)
+    old = rng.normal(size=(k, p))
+    found = kernels.cluster_means(sums, weights, old, scale, heavy.bits)
+    np.testing.assert_array_equal(found[2], fixed.total(fixed.limbs(X[:1], scale), scale)[0])
+    np.testing.assert_array_equal(found[4], old[4])
+    for j in (0, 1, 3):
+        counts = [sum(Fraction(int(v), 1 << (24 * a)) for a, v in enumerate(weight[:, i])) for i in range(n)]
+        for t in range(p):
+            own = np.flatnonzero(label == j)
+            exact = sum((Fraction(X[i, t]) * counts[i] for i in own), Fraction(0)) / sum(counts[i] for i in own)
+            unit = Fraction(float(fixed.unit(scale)[t]))  # what values are kept to
+            assert abs(Fraction(found[j, t]) - exact) <= abs(exact) / (1 << 52) + unit
+    lines = np.zeros((layers, scale.limbs, p, 8), np.int64)
+    lines[..., :k] = sums.transpose(0, 1, 3, 2)
+    across, squares = kernels.line_means(lines, weights, old, scale, heavy.bits)
+    assert across.tobytes() == found.tobytes()
+    assert squares.tolist() == [kernels.dot(one, one) for one in found - old]
 
 
 def test_means_are_exact_beside_an_outlier() -> None:
@@ -97,12 +129,12 @@ def test_means_are_exact_beside_an_outlier() -> None:
     X[0] = 1e9
     scale = fixed.scale(np.abs(X).max(axis=0), 1000)
     assert scale.limbs == 2
-    sums, weights = np.zeros((2, 2, 2), np.int64), np.zeros(2, np.int64)
+    sums, weights = none(1, 2, 2, 2)
     label = (np.arange(1000) > 0).astype(np.int32)
     kernels.cluster_sums(X, kernels.Moves(label), scale, sums, weights)
     for j in range(2):
         exact = sum((Fraction(v) for v in X[1:, j].tolist()), Fraction(0))
-        assert abs(Fraction(float(fixed.total(sums, scale)[1, j])) - exact) <= Fraction(2) ** -45
+        assert abs(Fraction(float(fixed.total(sums[0], scale)[1, j])) - exact) <= Fraction(2) ** -45
 
 
 def test_extreme_values_stay_within_their_room() -> None:
@@ -110,9 +142,9 @@ def test_extreme_values_stay_within_their_room() -> None:
         X = np.array([[top], [-top], [top / 2]])
         scale = fixed.scale(np.array([top]), 3)
         assert np.abs(fixed.limbs(X, scale)).max() <= 1 << scale.room
-        sums, weights = np.zeros((scale.limbs, 1, 1), np.int64), np.zeros(1, np.int64)
+        sums, weights = none(1, scale.limbs, 1, 1)
         kernels.cluster_sums(X, kernels.Moves(np.zeros(3, np.int32)), scale, sums, weights)
-        assert fixed.total(sums, scale)[0, 0] == pytest.approx(top / 2, rel=1e-15, abs=5e-324)
+        assert fixed.total(sums[0], scale)[0, 0] == pytest.approx(top / 2, rel=1e-15, abs=5e-324)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -219,7 +251,7 @@ def test_sparse_rows_as_dense_ones_to_rounding() -> None:
 
 def test_shapes_and_labels_are_checked() -> None:
     scale = fixed.scale(np.ones(2), 4)
-    sums, weights = np.zeros((scale.limbs, 3, 2), np.int64), np.zeros(3, np.int64)
+    sums, weights = none(1, scale.limbs, 3, 2)
     for label in ([0, 3, 1, 0], [0, -1, 1, 0]):
         with pytest.raises(ValueError, match="a label is none of the clusters"):
             kernels.cluster_sums(np.ones((4, 2)), kernels.Moves(np.array(label, np.int32)), scale, sums, weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.kernels.test_clusters import none
 from tests.kernels.test_points import KINDS, data
 
 from shardlearn import kernels
@@ -43,27 +44,28 @@ def test_a_tie_goes_to_the_first_of_them() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layers", [0, 1, 2])
 @pytest.mark.parametrize(("n", "p", "pairs"), [(1, 1, 1), (300, 7, 4), (97, 65, 3), (0, 3, 2)])
-def test_sums_are_those_of_each_pair_alone(kind: type, weighted: bool, n: int, p: int, pairs: int) -> None:
+def test_sums_are_those_of_each_pair_alone(kind: type, layers: int, n: int, p: int, pairs: int) -> None:
     rng = np.random.default_rng(2)
     X = (rng.normal(size=(n, p)) * 2.0 ** rng.integers(-30, 20, (n, p))).astype(kind)
     node = rng.integers(0, pairs + 1, n).astype(np.int32)
     label, before = (rng.integers(low, 2, n).astype(np.int32) for low in (0, -1))
-    weight = rng.integers(0, 9, n) if weighted else None
+    weight, count = rng.integers(0, 9, (layers, n)) if layers else None, max(layers, 1)
     scales = [fixed.scale(np.full(p, 2.0 ** (22 + j)), 1 << 12, 2) for j in range(pairs)]
-    into = kernels.PairSums.none(pairs, p, 2)
+    into = kernels.PairSums.none(pairs, p, 2, count)
     factor = np.ldexp(1.0, np.stack([scale.exponent for scale in scales])), scales[0].room
     rows = kernels.InPairs.of(node, range(pairs))
     for _ in range(2):  # added to what is there
         kernels.pair_sums(X, rows, kernels.Moves(label, before, weight), factor, into)
     for j, scale in enumerate(scales):
-        sums, weights, here = np.zeros((2, 2, p), np.int64), np.zeros(2, np.int64), node == j
-        alone = kernels.Moves(label[here], before[here], None if weight is None else weight[here])
+        (sums, weights), here = none(count, 2, 2, p), node == j
+        of = None if weight is None else np.ascontiguousarray(weight[:, here])
+        alone = kernels.Moves(label[here], before[here], of)
         changed = kernels.cluster_sums(X[here], alone, scale, sums, weights)
-        np.testing.assert_array_equal(into.sums[j], 2 * sums)
-        np.testing.assert_array_equal(into.weights[j], 2 * weights)
-        assert into.changed[j] == 2 * changed
+        np.testing.assert_array_equal(into.sums[:, j], 2 * sums)
+        np.testing.assert_array_equal(into.weights[:, j], 2 * weights)
+        assert into.changed[:, j].tolist() == (2 * changed).tolist()
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.kernels.test_clusters import rows
+from tests.kernels.test_clusters import none, rows
 
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, slice_rows, to_dense
 from shardlearn.statistics import registry
-from shardlearn.statistics.cells import Cells, CellTable
+from shardlearn.statistics.cells import Cells, CellTable, moved_cells
 
 SHAPES = [(1, 1, 1), (300, 7, 4), (97, 65, 9), (0, 3, 2), (40, 200, 70), (90, 3, 300)]
 
@@ -74,31 +74,36 @@ def test_points_that_lie_across_stay_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layers", [0, 1, 3])
 @pytest.mark.parametrize(("n", "p", "k"), SHAPES)
-def test_cells_are_the_sums_of_tables(dtype: Any, weighted: bool, n: int, p: int, k: int) -> None:
+def test_cells_are_the_sums_of_tables(dtype: Any, layers: int, n: int, p: int, k: int) -> None:
     """From none, then from labels before; the lists of two parts join to that of all; means are those of tables."""
     X, draw = sparse(n, p, dtype), np.random.default_rng(1)
-    weight = draw.integers(0, 50, n) if weighted else None
+    weight, count = draw.integers(0, 50, (layers, n)) if layers else None, max(layers, 1)
     scale = fixed.scale(np.abs(to_dense(X)).max(axis=0, initial=0.0), 50 * max(n, 1), itemsize=X.dtype.itemsize)
-    before, total, counts = None, Cells.none(scale.limbs), np.zeros(k, np.int64)
-    all_of_it = CellTable(k, kernels.no_line_sums(p, k, scale.limbs))
-    sums, weights = np.zeros((scale.limbs, k, p), np.int64), np.zeros(k, np.int64)
+    before, total, counts = None, (Cells.none(scale.limbs),) * count, np.zeros((count, k), np.int64)
+    all_of_it = CellTable(k, kernels.no_line_sums(p, k, scale.limbs, count))
+    sums, weights = none(count, scale.limbs, k, p)
     centers = draw.normal(size=(k, p))
     for _ in range(4):
         label = draw.integers(0, k, n).astype(np.int32)
-        changed = kernels.cluster_sums(X, kernels.Moves(label, before, weight), scale, sums, weights)
-        at, limbs, told = kernels.moved_cells(X, label, before, weight, scale, counts)
-        assert told == changed
-        assert (np.diff(at) > 0).all()
-        total, all_of_it = total.plus(Cells(at, limbs)), all_of_it.plus(Cells(at, limbs))
-        assert (np.diff(total.at) > 0).all()
-        np.testing.assert_array_equal(table(total, k, p), sums)
-        np.testing.assert_array_equal(all_of_it.limbs[:, :, :k].transpose(0, 2, 1), sums)
-        assert not all_of_it.limbs[:, :, k:].any()
+        moves = kernels.Moves(label, before, weight)
+        changed = kernels.cluster_sums(X, moves, scale, sums, weights)
+        cells, _, told = moved_cells(X, moves, scale, counts)
+        assert told.tolist() == changed.tolist()
+        assert all((np.diff(one.at) > 0).all() for one in cells)
+        total, all_of_it = tuple(a.plus(b) for a, b in zip(total, cells, strict=True)), all_of_it.plus(cells)
+        assert all((np.diff(one.at) > 0).all() for one in total)
+        np.testing.assert_array_equal(np.stack([table(one, k, p) for one in total]), sums)
+        np.testing.assert_array_equal(all_of_it.limbs[..., :k].transpose(0, 1, 3, 2), sums)
+        assert not all_of_it.limbs[..., k:].any()
         np.testing.assert_array_equal(counts, weights)
-        means, squares = kernels.line_means(all_of_it.limbs, weights, centers, scale)
-        wanted = np.where(weights[:, None] > 0, fixed.means(sums, np.maximum(weights, 1), scale), centers)
+        means, squares = kernels.line_means(all_of_it.limbs, weights, centers, scale, 6)
+        wanted = kernels.cluster_means(sums, weights, centers, scale, 6)
+        if count == 1:
+            of = np.maximum(weights[0], 1)
+            defined = np.where(weights[0][:, None] > 0, fixed.means(sums[0], of, scale), centers)
+            assert wanted.tobytes() == defined.tobytes()
         assert means.tobytes() == wanted.tobytes()
         apart = wanted - centers
         assert squares.tolist() == [kernels.dot(one, one) for one in apart]
@@ -107,15 +112,19 @@ def test_cells_are_the_sums_of_tables(dtype: Any, weighted: bool, n: int, p: int
 
 def test_what_does_not_fit_is_refused() -> None:
     X = sparse(4, 5)
-    scale, weights, label = fixed.scale(np.ones(5), 4), np.zeros(3, np.int64), np.zeros(4, np.int32)
+    scale, weights, label = fixed.scale(np.ones(5), 4), np.zeros((1, 3), np.int64), np.zeros(4, np.int32)
     with pytest.raises(ValueError, match="a label is none"):
-        kernels.moved_cells(X, label + 3, None, None, scale, weights)
+        kernels.moved_cells(X, kernels.Moves(label + 3), scale, weights)
     with pytest.raises(ValueError, match="a label is none"):
-        kernels.moved_cells(X, label, label - 2, None, scale, weights)
+        kernels.moved_cells(X, kernels.Moves(label, label - 2), scale, weights)
     with pytest.raises(ValueError, match="room must lie"):
-        kernels.moved_cells(X, label, None, None, fixed.Scale(scale.exponent, 52, 2), weights)
+        kernels.moved_cells(X, kernels.Moves(label), fixed.Scale(scale.exponent, 52, 2), weights)
     with pytest.raises(ValueError, match="a cell is none"):
-        kernels.add_cells(np.array([15]), np.ones((1, 2), np.int64), 3, kernels.no_line_sums(5, 3, 2))
+        kernels.add_cells(np.array([15]), np.ones((1, 2), np.int64), 3, kernels.no_line_sums(5, 3, 2)[0])
+    with pytest.raises(ValueError, match="room and bits"):
+        kernels.line_means(kernels.no_line_sums(5, 3, 2), weights, np.zeros((3, 5)), scale, 0)
+    with pytest.raises(ValueError, match="1 to 3 layers"):
+        kernels.line_means(kernels.no_line_sums(5, 3, 2, 4), weights, np.zeros((3, 5)), scale)
     with pytest.raises(ValueError, match="1 to 8 limbs"):
         kernels.line_means(kernels.no_line_sums(5, 3, 9), weights, np.zeros((3, 5)), scale)
     with pytest.raises(ValueError, match="one point or more"):
@@ -150,7 +159,7 @@ def test_points_over_their_lengths() -> None:
     C[4], weights = 0.0, draw.integers(1, 9, 20)
     weights[7] = 0
     stay = np.isin(np.arange(20), [4, 7])
-    found, squares = kernels.unit_lines(C, weights, before)
+    found, squares = kernels.unit_lines(C, np.stack([weights, weights // 3]), before)
     np.testing.assert_array_equal(found[stay], before[stay])
     np.testing.assert_allclose(
         found[~stay], (C / np.linalg.norm(C + (C == 0), axis=1, keepdims=True))[~stay], rtol=1e-14

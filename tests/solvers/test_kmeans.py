@@ -67,7 +67,7 @@ def test_iterations_are_those_of_the_definition() -> None:
     steps = [s for s in states if s.iterations and s.status is Status.RUNNING]
     assert len(steps) == len(wanted) > 5
     for state, (label, centers) in zip(steps, wanted, strict=True):
-        np.testing.assert_array_equal(state.weights, np.bincount(label, minlength=9))
+        np.testing.assert_array_equal(state.weights, [np.bincount(label, minlength=9)])
         np.testing.assert_allclose(state.centers, centers, rtol=1e-13)
     last = states[-1]
     assert last.status is Status.CONVERGED

@@ -24,7 +24,7 @@ from shardlearn.run import run
 from shardlearn.solvers.ahead import ahead, later
 from shardlearn.solvers.batch_step import LOOKS, Learned, stepped
 from shardlearn.solvers.batches import WINDOW, Batches, sampled
-from shardlearn.solvers.clusters import Clusters
+from shardlearn.solvers.clusters import Clusters, Units
 from shardlearn.solvers.mini_batch import CHUNK, MiniBatch, Streamed
 from shardlearn.solvers.one_batch import NextBatch, OneBatch
 from shardlearn.solvers.problem import Shape
@@ -136,15 +136,20 @@ def test_the_mean_of_equal_rows_is_the_row() -> None:
 
 
 def test_large_sums_keep_all_digits() -> None:
-    """Whole numbers far beyond 2^53 come back."""
-    running, scale = Running.none(1, 2), fixed.scale(np.array([1.0, 1.0]), 4, limbs=2)
+    """Whole numbers far beyond 2^53 come back, also from weights of two layers."""
+    scale = fixed.scale(np.array([1.0, 1.0]), 4, limbs=2)
     sums = np.array([[[2**61 + 1, -(2**61) - 3]], [[5 << 20, 7 << 20]]])
-    for _ in range(3):
-        running = running.added(sums, np.array([4]), scale, 0)
-    for t, (first, second) in enumerate(((2**61 + 1, 5 << 20), (-(2**61) - 3, 7 << 20))):
-        exact = 3 * (Fraction(first) + Fraction(second, 2**scale.room)) / 2 ** int(scale.exponent[t])
-        assert Fraction(running.high[0, t]) + Fraction(running.low[0, t]) == exact
-        assert Fraction(float(running.means(np.array([0]))[0, t])) == Fraction(float(exact / 12))
+    for weights in (None, fixed.Weights(3, 9, 2)):
+        units, layers = Units(scale, weights, None), 1 if weights is None else 2
+        running, share = Running.none(1, 2), Fraction(1) if weights is None else Fraction(513, 512 * 8)
+        for _ in range(3):
+            running = running.added(np.stack([sums] * layers), np.full((layers, 1), 4), units)
+        assert running.counts.tolist() == [float(12 * share)]
+        for t, (first, second) in enumerate(((2**61 + 1, 5 << 20), (-(2**61) - 3, 7 << 20))):
+            exact = 3 * share * (Fraction(first) + Fraction(second, 2**scale.room)) / 2 ** int(scale.exponent[t])
+            off = abs(Fraction(running.high[0, t]) + Fraction(running.low[0, t]) - exact)
+            assert off <= (0 if weights is None else abs(exact) / (1 << 100))
+            assert Fraction(float(running.means(np.array([0]))[0, t])) == Fraction(float(exact / (12 * share)))
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_candidates_settle_by_their_masses(m: int, k: int) -> None:
     draw = np.random.default_rng(4)
     X, masses = draw.uniform(size=(m, 1)), draw.integers(1, 5, m)
     units = Units(scale(np.abs(X).max(axis=0), int(masses.sum())), None, None)
-    found = settled(X, masses, X[:k], units, STEPS)
+    found = settled(X, masses[None], X[:k], units, STEPS)
     steps = lloyd(np.repeat(X, masses, axis=0), X[:k], STEPS)
     assert (len(steps) < STEPS) == (m == 40)
     np.testing.assert_allclose(found, steps[-1][1], rtol=1e-12)
@@ -86,17 +86,17 @@ def test_the_best_search_is_finished(several: bool, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(spreading, "KEPT", 599)
         monkeypatch.setattr(spreading, "PRODUCTS", 1)
     starts = [X[kernels.spread(X, mass, draws(30, 1, s))] for s in range(SEARCHES if several else 1)]
-    each = [settled(X, masses, start, units, BEGIN) for start in starts]
+    each = [settled(X, masses[None], start, units, BEGIN) for start in starts]
     left = [potential(X, mass, centers) for centers in each]
     assert len(set(left)) == (SEARCHES if several else 1)
     squares = ((X[:, None] - each[0]) ** 2).sum(axis=2).min(axis=1)
     assert left[0] == pytest.approx(float((squares * masses).sum()), rel=1e-12)
-    wanted = settled(X, masses, each[int(np.argmin(left))], units, STEPS)
-    assert searched(X, masses, 30, 1, units).tobytes() == wanted.tobytes()
+    wanted = settled(X, masses[None], each[int(np.argmin(left))], units, STEPS)
+    assert searched(X, masses[None], 30, 1, units).tobytes() == wanted.tobytes()
 
 
 def test_candidates_of_float32_are_compared_as_those_of_float64() -> None:
     X = np.random.default_rng(6).normal(size=(300, 20)).astype(np.float32).astype(np.float64)
-    masses, units = np.ones(300, np.int64), Units(scale(np.abs(X).max(axis=0), 300), None, None)
+    masses, units = np.ones((1, 300), np.int64), Units(scale(np.abs(X).max(axis=0), 300), None, None)
     found = {searched(X, masses, 9, 2, units, dtype).tobytes() for dtype in ("float32", "float64")}
     assert len(found) == 1

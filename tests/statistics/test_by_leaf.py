@@ -85,7 +85,7 @@ def test_answers() -> None:
         leaf: fixed.scale(np.full(P, 2.0 ** (8 + leaf)), 1 << 12, limbs) for leaf, limbs in ((3, 2), (4, 2), (5, 1))
     }
     each: dict[int, Statistic[Any]] = {
-        leaf: ClusterSums(3 if leaf == 5 else 2, P, scales[leaf], 0) for leaf in (5, 3, 4)
+        leaf: ClusterSums(3 if leaf == 5 else 2, P, scales[leaf], fixed.Weights()) for leaf in (5, 3, 4)
     }
     each[6] = Extent(P)
     asked = ByLeaf(each)

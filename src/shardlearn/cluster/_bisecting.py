@@ -160,6 +160,7 @@ class BisectingKMeans(Centered):
             The name of a column that is no feature. Anything else is ignored, as in scikit-learn.
         sample_weight : array of shape (n_samples,) or str, default=None
             Weights >= 0, or the name of their column. Weight 2 is the row twice, weight 0 the row left out.
+            Digits count as in :class:`KMeans`.
 
         Returns
         -------

@@ -169,8 +169,9 @@ default="k-means||"
         y : str, default=None
             The name of a column that is no feature. Anything else is ignored, as in scikit-learn.
         sample_weight : array of shape (n_samples,) or str, default=None
-            Weights >= 0, or the name of their column. Weight 2 is the row twice, weight 0 the row left out; a weight
-            below 2^-25 of the largest (2^-33 for float64 features) is none.
+            Weights >= 0, or the name of their column. Weight 2 is the row twice, weight 0 the row left out. All digits
+            of a weight count if it is above 2^-48 of the largest (2^-43 for float64 features), those above 2^-72
+            (2^-96) of the largest otherwise.
 
         Returns
         -------
@@ -283,7 +284,7 @@ default="k-means||"
             n_iter_=lloyd.iterations,
             seed_=seed,
         )
-        found = int(np.count_nonzero(lloyd.weights))
+        found = int(np.count_nonzero(lloyd.weights.any(axis=0)))
         if done and found < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({found}) found smaller than n_clusters ({self.n_clusters}). "

@@ -191,7 +191,7 @@ class MiniBatchKMeans(Centered):
             The name of a column that is no feature. Anything else is ignored, as in scikit-learn.
         sample_weight : array of shape (n_samples,) or str, default=None
             Weights >= 0, or the name of their column. Rows are drawn without them, and moved to the centres with them;
-            weight 0 is the row left out.
+            weight 0 is the row left out. Digits count as in :class:`KMeans`, beside the largest of the batch.
 
         Returns
         -------

@@ -28,6 +28,35 @@ class Scale:
     limbs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights as whole numbers below 2**bits in layers, the first ones worth most.
+
+    The first layer is what w 2**exponent has before its point, the next ones the next `bits` each; the last is rounded.
+    """
+
+    exponent: int = 0
+    bits: int = 1
+    layers: int = 1
+
+    def whole(self, weight: Floats) -> Ints:
+        """(layers, n)"""
+        rest, out = np.ldexp(weight, self.exponent), []
+        for _ in range(self.layers - 1):
+            layer = np.floor(rest)
+            out.append(layer)
+            rest = np.ldexp(rest - layer, self.bits)
+        return np.stack([*out, np.rint(rest)]).astype(np.int64)
+
+    def total(self, whole: Ints) -> Floats:
+        """(layers, ...) sums of whole weights as (...) float64."""
+        out = np.zeros(whole.shape[1:])
+        for layer in whole[::-1]:
+            out = layer.astype(np.float64) + np.ldexp(out, -self.bits)
+        back: Floats = np.ldexp(out, -self.exponent)
+        return back
+
+
 def scale(largest: Floats, count: int, limbs: int | None = None, itemsize: int = 8) -> Scale:
     """For columns whose largest absolute values are given (an exact maximum), and sums of at most `count` terms."""
     _, exponent = np.frexp(largest)  # largest < 2**exponent
@@ -63,7 +92,7 @@ def unit(scale: Scale) -> Floats:
 
 def means(limbs_: Ints, counts: Ints, scale: Scale) -> Floats:
     """(k, p) sums (limbs, k, p) over counts (k,) above zero, to the last bit: the mean of equal values is the value."""
-    first = total(limbs_, scale) / counts[:, None]
-    rest = limbs_ - limbs(first, scale) * counts[:, None]
-    out: Floats = first + total(rest, scale) / counts[:, None]
+    first = limbs(total(limbs_, scale) / counts[:, None], scale)
+    rest = limbs_ - first * counts[:, None]
+    out: Floats = total(first, scale) + total(rest, scale) / counts[:, None]
     return out

@@ -35,7 +35,6 @@ from shardlearn.kernels.clusters import (
     Centers,
     InPairs,
     Moved,
-    Moves,
     PairSums,
     center_squares,
     centers_of,
@@ -65,6 +64,7 @@ from shardlearn.kernels.elementwise import asin, cos, exp, expit, expm1, log, lo
 from shardlearn.kernels.gram import GramSums, gram
 from shardlearn.kernels.integers import distinct_i64, encode_i64, philox, uniform
 from shardlearn.kernels.leading import Directions, Led, nearest_led
+from shardlearn.kernels.moves import Moves
 from shardlearn.kernels.points import (
     Nearest,
     Neighbors,

@@ -13,6 +13,7 @@ import shardlearn._native as _native
 from shardlearn.core.fixed import Scale
 from shardlearn.core.matrix import Array, Floats, Ints, Matrix, raw, to_dense
 
+from .moves import Moves
 from .points import Labels, Nearest, Points, _fields
 from .points import nearest as nearest_dense
 from .sparse_clusters import Across
@@ -105,35 +106,18 @@ def center_squares(X: Matrix, centers: Centers) -> Floats:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class Moves:
-    """Rows that go from one cluster to another, and how much each weighs."""
+def cluster_sums(X: Matrix, moves: Moves, scale: Scale, sums: Ints, weights: Ints) -> Ints:
+    """Takes the rows whose label is another than before, and what they weigh together is returned, (layers,).
 
-    label: Labels  # (n,)
-    before: Labels | None = None  # (n,); -1: in none. None: all of them
-    weight: Ints | None = None  # (n,); None: ones
-
-
-def cluster_sums(X: Matrix, moves: Moves, scale: Scale, sums: Ints, weights: Ints) -> int:
-    """Takes the rows whose label is another than before, and what they weigh together is returned.
-
-    Adds a row's limbs times its weight to `sums[:, label]` (limbs, k, p) and its weight to `weights[label]`, and takes
-    them from those of `before`: integers, so the sums are the same whatever the way to them.
+    For each layer of the weights, adds a row's limbs times its weight to `sums[:, label]` (limbs, k, p) and its weight
+    to `weights[label]`, and takes them from those of `before`: integers, so the sums are the same whatever the way to
+    them. `sums` are (layers, limbs, k, p), `weights` (layers, k).
     """
-    x = raw(X)
-    return _native.cluster_sums(
-        x.data,
-        x.indices,
-        x.indptr,
-        x.n_columns,
-        moves.label,
-        moves.before,
-        moves.weight,
-        np.ldexp(1.0, scale.exponent),
-        scale.room,
-        sums,
-        weights,
-    )
+    x, factor = raw(X), np.ldexp(1.0, scale.exponent)
+    rows = x.data, x.indices, x.indptr, x.n_columns, moves.label, moves.before
+    each = zip(moves.layers, sums, weights, strict=True)
+    changed = [_native.cluster_sums(*rows, weight, factor, scale.room, into, of) for weight, into, of in each]
+    return np.array(changed, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +147,15 @@ def sides(X: Array, points: Floats, rows: InPairs, side: Labels) -> None:
 class PairSums:
     """Sums of the two clusters of each pair."""
 
-    sums: Ints  # (pairs, limbs, 2, p)
-    weights: Ints  # (pairs, 2)
-    changed: Ints  # (pairs,) whole weight of the rows that moved
+    sums: Ints  # (layers, pairs, limbs, 2, p)
+    weights: Ints  # (layers, pairs, 2)
+    changed: Ints  # (layers, pairs) whole weight of the rows that moved
 
     @classmethod
-    def none(cls, pairs: int, features: int, limbs: int) -> PairSums:
-        shape = (pairs, limbs, 2, features)
-        return cls(np.zeros(shape, np.int64), np.zeros((pairs, 2), np.int64), np.zeros(pairs, np.int64))
+    def none(cls, pairs: int, features: int, limbs: int, layers: int = 1) -> PairSums:
+        shape = (layers, pairs, limbs, 2, features)
+        none = np.zeros((layers, pairs), np.int64)
+        return cls(np.zeros(shape, np.int64), np.zeros((layers, pairs, 2), np.int64), none)
 
 
 def pair_sums(X: Array, rows: InPairs, moves: Moves, factor: tuple[Floats, int], into: PairSums) -> None:
@@ -179,14 +164,18 @@ def pair_sums(X: Array, rows: InPairs, moves: Moves, factor: tuple[Floats, int],
     `factor`: powers of two (pairs, p), and the bits of a limb.
     """
     assert moves.before is not None
-    told = X, X.shape[1], rows.node, rows.pair, moves.label, moves.before, moves.weight
-    _native.pair_sums(*told, *factor, into.sums, into.weights, into.changed)
+    told = X, X.shape[1], rows.node, rows.pair, moves.label, moves.before
+    for weight, *out in zip(moves.layers, into.sums, into.weights, into.changed, strict=True):
+        _native.pair_sums(*told, weight, *factor, *out)
 
 
-def cluster_means(sums: Ints, weights: Ints, centers: Floats, scale: Scale) -> Floats:
-    """(k, p) sums (limbs, k, p) over weights (k,), to the last bit; the old centre of a cluster that weighs nothing."""
+def cluster_means(sums: Ints, weights: Ints, centers: Floats, scale: Scale, bits: int = 1) -> Floats:
+    """(k, p) sums (layers, limbs, k, p) over weights (layers, k), to the last bit.
+
+    The next layer counts 2**-bits as much. A cluster that weighs nothing keeps its old centre.
+    """
     out = centers.copy()
-    _native.cluster_means(sums, weights, np.ldexp(1.0, scale.exponent), scale.room, out)
+    _native.cluster_means(sums, weights, np.ldexp(1.0, scale.exponent), scale.room, bits, out)
     return out
 
 

@@ -10,6 +10,8 @@ from shardlearn import _native
 from shardlearn.core.fixed import Scale
 from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix
 
+from .moves import Moves
+
 GROUP, WIDE = 8, 64  # a line of points is a multiple of the one; beyond the other, lines lie apart by odd numbers of it
 
 
@@ -93,19 +95,18 @@ def _address(values: Array) -> int:
 # -- sums --------------------------------------------------------------------------------------------------------------
 
 
-def moved_cells(
-    X: Csr, label: Array, before: Array | None, weight: Ints | None, scale: Scale, weights: Ints
-) -> tuple[Ints, Ints, int]:
-    """As `cluster_sums`, as a list: cells feature * k + cluster that rows touch, (m, limbs) sums, what rows weigh."""
-    lengths = np.diff(X.indptr)
+def moved_cells(X: Csr, moves: Moves, scale: Scale, weights: Ints) -> list[tuple[Ints, Ints, int]]:
+    """As `cluster_sums`, for each layer a list: cells feature * k + cluster, (m, limbs) sums, what rows weigh."""
+    label, before, lengths = moves.label, moves.before, np.diff(X.indptr)
     moved = lengths if before is None else lengths[label != before]
     twice = 1 if before is None or (len(before) and before.max() < 0) else 2
     room = twice * int(moved.sum(dtype=np.int64))
-    at, limbs = np.empty(room, np.int64), np.empty((room, scale.limbs), np.int64)
-    factor = np.ldexp(1.0, scale.exponent)
-    x = X.data, X.indices, X.indptr, X.n_columns
-    count, changed = _native.moved_cells(*x, label, before, weight, factor, scale.room, weights, at, limbs)
-    return at[:count], limbs[:count], changed
+    rows, factor, out = (X.data, X.indices, X.indptr, X.n_columns, label, before), np.ldexp(1.0, scale.exponent), []
+    for weight, of in zip(moves.layers, weights, strict=True):
+        at, limbs = np.empty(room, np.int64), np.empty((room, scale.limbs), np.int64)
+        count, changed = _native.moved_cells(*rows, weight, factor, scale.room, of, at, limbs)
+        out.append((at[:count], limbs[:count], changed))
+    return out
 
 
 def join_cells(at: Ints, limbs: Ints, other_at: Ints, other_limbs: Ints) -> tuple[Ints, Ints]:
@@ -116,9 +117,9 @@ def join_cells(at: Ints, limbs: Ints, other_at: Ints, other_limbs: Ints) -> tupl
     return out_at[:count], out_limbs[:count]
 
 
-def no_line_sums(p: int, k: int, limbs: int) -> Ints:
-    """(limbs, p, line) sums of k clusters, as their centres lie: zeros."""
-    return np.zeros((limbs, p, _line(k)), np.int64)
+def no_line_sums(p: int, k: int, limbs: int, layers: int = 1) -> Ints:
+    """(layers, limbs, p, line) sums of k clusters, as their centres lie: zeros."""
+    return np.zeros((layers, limbs, p, _line(k)), np.int64)
 
 
 def add_cells(at: Ints, limbs: Ints, k: int, sums: Ints) -> None:
@@ -126,14 +127,14 @@ def add_cells(at: Ints, limbs: Ints, k: int, sums: Ints) -> None:
     _native.add_cells(at, limbs, k, sums)
 
 
-def line_means(sums: Ints, weights: Ints, before: Floats, scale: Scale) -> tuple[Floats, Floats]:
-    """(k, p) a table's sums over weights as `core.fixed.means` has them, and how far each point went, squared.
+def line_means(sums: Ints, weights: Ints, before: Floats, scale: Scale, bits: int = 1) -> tuple[Floats, Floats]:
+    """(k, p) a table's sums over weights as `cluster_means` has them, and how far each point went, squared.
 
-    Points without weight stay where they were `before`.
+    `sums` are (layers, limbs, p, line). Points without weight stay where they were `before`.
     """
-    old, k = lines_of(before), len(weights)
+    old, k = lines_of(before), weights.shape[1]
     lines, squares = no_lines(len(old), k), np.empty(k)
-    _native.line_means(sums, weights, old, np.ldexp(1.0, scale.exponent), scale.room, lines, squares)
+    _native.line_means(sums, weights, old, np.ldexp(1.0, scale.exponent), scale.room, bits, lines, squares)
     return points_across(lines, k), squares
 
 
@@ -142,6 +143,8 @@ def unit_lines(points: Floats, weights: Ints, before: Floats) -> tuple[Floats, F
 
     Points without weight or length are as they were before.
     """
-    lines, squares = lines_of(points), np.empty(len(weights))
-    _native.unit_lines(weights, lines_of(before), lines, squares)
-    return points_across(lines, len(weights)), squares
+    k = weights.shape[1]
+    lines, squares = lines_of(points), np.empty(k)
+    heavy: Ints = np.max(weights, axis=0)
+    _native.unit_lines(heavy, lines_of(before), lines, squares)
+    return points_across(lines, k), squares

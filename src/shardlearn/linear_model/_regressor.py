@@ -27,7 +27,8 @@ class LinearRegressor(MultiOutputMixin, RegressorMixin, Face):
         Parameters
         ----------
         X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes
-            Rows of shape (n_samples, n_features). Frames and tables are matched by name.
+            Rows of shape (n_samples, n_features). Columns of files are matched by name; a frame has them in the
+            order of the fit.
 
         Returns
         -------

@@ -13,7 +13,7 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.matrix import Floats, to_dense
-from shardlearn.statistics.clusters import whole
+from shardlearn.statistics.clusters import layers_of, whole
 from shardlearn.statistics.seeding import Drawn, Spans
 
 from .clusters import Clusters, units
@@ -60,14 +60,14 @@ def _moved(problem: Clusters, now: Learned, rows: Block) -> Learned:
     """With each centre at the mean of all its rows."""
     label, square, *_ = kernels.nearest_center(rows.X, problem.compared(now.centers), squares=True)
     assert square is not None
-    heaviest = 1.0 if rows.weight is None else float(rows.weight.max())
-    unit = units(problem, Spans(rows.n, *kernels.column_range(rows.X), heaviest))
-    sums = np.zeros((unit.scale.limbs, *now.centers.shape), np.int64)
-    weights, exponent = np.zeros(problem.k, np.int64), unit.exponent or 0
-    moves = kernels.Moves(label, None, whole(rows.weight, unit.exponent, rows.n))
-    total = float(np.ldexp(float(kernels.cluster_sums(rows.X, moves, unit.scale, sums, weights)), -exponent))
-    running, hit, centers = now.running.added(sums, weights, unit.scale, exponent), weights > 0, now.centers.copy()
-    centers[hit] = running.means(np.flatnonzero(hit))
+    unit = units(problem, Spans.of(rows.X, rows.weight))
+    (k, p), layers = now.centers.shape, layers_of(unit.weights)
+    sums, weights = np.zeros((layers, unit.scale.limbs, k, p), np.int64), np.zeros((layers, k), np.int64)
+    moves = kernels.Moves(label, None, whole(rows.weight, unit.weights, rows.n))
+    total = float(unit.weighing(kernels.cluster_sums(rows.X, moves, unit.scale, sums, weights)))
+    running, hit = now.running.added(sums, weights, unit), np.flatnonzero(weights.any(axis=0))
+    centers = now.centers.copy()
+    centers[hit] = running.means(hit)
     high, low = kernels.double_sum(square, rows.weight)
     return replace(now, centers=centers, running=running, weight=total, mean=(high + low) / total)
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from shardlearn import kernels
-from shardlearn.core import fixed, rng
+from shardlearn.core import rng
 from shardlearn.core.matrix import Floats, Ints
 from shardlearn.core.query import Carry, Query
 from shardlearn.core.solver import Status
 from shardlearn.statistics.by_leaf import LEAVES, ByLeaf, LeafLabels, Pairs, Routed, Told
-from shardlearn.statistics.clusters import ClusterSums, Labels
+from shardlearn.statistics.clusters import ClusterSums, Labels, layers_of
 
-from .clusters import Clusters
+from .clusters import Clusters, most_units
 from .halving import Halving, HalvingState
 from .together import Together, TogetherState
 
@@ -247,7 +247,8 @@ def pruned(grown: Grown, leaves: Ints) -> tuple[Ints, Ints]:
 def passes(solver: Bisecting, problem: Clusters) -> Iterator[Query[Any]]:
     """Questions with large answers: sums of all clusters."""
     p, count = problem.shape.features, max(problem.k - 1, 1) * 2 * solver.tries
-    scale = fixed.scale(np.ones(p), problem.shape.rows, limbs=7 if problem.weighted else 2)
-    yield Query(ClusterSums(count, p, scale), beside=8 * count * p * (scale.limbs + 3))
+    most = most_units(problem)
+    whole = most.scale.limbs * layers_of(most.weights)
+    yield Query(ClusterSums(count, p, most.scale, most.weights), beside=8 * count * p * (whole + 3))
     if solver.labels:
         yield Query(LeafLabels(np.zeros(1, np.int32), problem.shape.rows))

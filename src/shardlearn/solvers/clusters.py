@@ -8,13 +8,16 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Csr, Floats, Matrix
+from shardlearn.core.matrix import Csr, Floats, Ints, Matrix
 from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.seeding import Spans
 
 from .problem import Shape
 
-WEIGHT_BITS = {True: 24, False: 32}  # of the largest whole weight, where the features are float32, or float64
+WEIGHT_BITS = {True: 24, False: 32}  # of a layer of whole weights, at most, where the features are float32, or float64
+DIGITS = {True: 24, False: 53}  # of a feature
+MOST_LAYERS = 3
+LIKELY = 2.0**-40, -93  # lightest weight beside the heaviest one, and its last bit
 LEAST_ROOM = 8  # bits that a limb is left with, whatever the number of rows
 
 
@@ -52,21 +55,41 @@ class Units:
     """How values and weights become whole numbers; functions of exact counts and ranges."""
 
     scale: fixed.Scale
-    exponent: int | None  # of weights: rint(s 2^exponent)
+    weights: fixed.Weights | None  # None: all are one
     middle: Floats | None  # (p,) the middle of each column's range; None for sparse rows
     unit: bool = False  # means are taken to length one
+
+    def weighing(self, whole: Ints) -> Floats:
+        """(layers, ...) sums of whole weights as (...) float64."""
+        return whole[0].astype(np.float64) if self.weights is None else self.weights.total(whole)
 
 
 def units(problem: Clusters, spans: Spans) -> Units:
     """For sums over all rows."""
-    _, top = np.frexp(spans.heaviest)
     rows = max(spans.rows, problem.counted)
-    bits = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - rows.bit_length()) if problem.weighted else 0
-    exponent, count = bits - int(top) if problem.weighted else None, rows << bits
+    weights = _weights(problem, spans, rows) if problem.weighted else None
     largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
+    count = rows if weights is None else rows << weights.bits
     scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
     middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)
-    return Units(scale, exponent, middle, problem.unit)
+    return Units(scale, weights, middle, problem.unit)
+
+
+def most_units(problem: Clusters) -> Units:
+    """Of as many limbs and layers as are likely, before anything is known of the rows."""
+    p, (light, fine) = problem.shape.features, LIKELY
+    return units(problem, Spans(max(problem.shape.rows, 1), np.ones(p), np.ones(p), 1.0, light, fine))
+
+
+def _weights(problem: Clusters, spans: Spans, rows: int) -> fixed.Weights:
+    """As many bits as all weights have, or as many as the features have below the lightest one."""
+    if not spans.rows:
+        return fixed.Weights()
+    _, (top, low) = np.frexp([spans.heaviest, spans.lightest])
+    most = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - rows.bit_length())
+    wanted = min(int(top) - spans.finest, int(top - low) + DIGITS[problem.single])
+    bits = min(most, wanted)
+    return fixed.Weights(bits - int(top), bits, min(-(-wanted // bits), MOST_LAYERS))
 
 
 def directions(centers: Floats) -> Floats:

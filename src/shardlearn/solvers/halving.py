@@ -52,7 +52,7 @@ class Halving:
         lloyd = state.kmeans.lloyd
         if lloyd is None or lloyd.phase is not LloydPhase.FINISH:
             return self.kmeans.ask(problem, state.kmeans)
-        return Query(Shared(problem.compared(lloyd.centers), problem.k, lloyd.units.exponent))
+        return Query(Shared(problem.compared(lloyd.centers), problem.k, lloyd.units.weights))
 
     @quiet
     def tell(self, problem: Clusters, state: HalvingState, answer: Any, /) -> HalvingState:
@@ -61,5 +61,4 @@ class Halving:
         lloyd = state.kmeans.lloyd
         assert lloyd is not None
         inertia = np.array([float(one) for one in answer.inertia])
-        weight = np.ldexp(answer.weight.astype(np.float64), -(lloyd.units.exponent or 0))
-        return replace(state, inertia=inertia, weight=weight, status=lloyd.verdict)
+        return replace(state, inertia=inertia, weight=lloyd.units.weighing(answer.weight), status=lloyd.verdict)

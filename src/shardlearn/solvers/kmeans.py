@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from shardlearn.core import fixed
 from shardlearn.core.errors import InputError
 from shardlearn.core.query import Query
 from shardlearn.core.solver import Status
 from shardlearn.core.statistic import Statistic
 from shardlearn.statistics.beside import Beside
-from shardlearn.statistics.clusters import Inertia
+from shardlearn.statistics.clusters import Inertia, layers_of
 from shardlearn.statistics.seeding import Drawn, Extent
 
-from .clusters import Clusters, Units, directions, units
+from .clusters import Clusters, Units, directions, most_units, units
 from .lloyd import Lloyd, LloydState
 from .seeding import OVER, ROUNDS, OneByOne, Oversampling, SeedPhase, SeedState, filled, first_rows
 from .spreading import KEPT
@@ -121,8 +120,9 @@ def all_zero() -> InputError:
 def passes(solver: KMeans, problem: Clusters) -> Iterator[Query[Any]]:
     """Questions with large answers: sums of clusters, and what is held of candidates beside drawn rows."""
     p, k = problem.shape.features, problem.k
-    scale = fixed.scale(np.ones(p), problem.shape.rows, limbs=7 if problem.weighted else 2)
-    yield Query(sums_asked(problem, Units(scale, None, None)), beside=8 * k * p * (scale.limbs + 3))
+    most = most_units(problem)
+    whole = most.scale.limbs * layers_of(most.weights)
+    yield Query(sums_asked(problem, most), beside=8 * k * p * (whole + 3))
     if problem.start is None and solver.seeding == "k-means||":
         m = 1 + k * OVER * ROUNDS
         yield Query(Drawn(p, OVER * k, 0, 0, near=True), beside=16 * p * m + (8 * m * m if m <= KEPT else 0))

@@ -56,11 +56,11 @@ class LloydState:
     centers: Floats  # (k, p)
     units: Units
     sums: Sums  # of all rows, by their last labels
-    weights: Ints  # (k,)
+    weights: Ints  # (layers, k)
     before: Floats | None = None  # (k, p) the centres that the carried labels belong to
     phase: LloydPhase = LloydPhase.ASSIGN
     iterations: int = 0
-    changed: int = -1  # whole weight of the rows that changed their cluster in the last assignment
+    changed: float = -1.0  # weight of the rows that changed their cluster in the last assignment
     shift: float = 0.0  # sum |dc|^2 of the last iteration
     variance: float = 0.0  # mean over the features
     inertia: float = 0.0
@@ -71,7 +71,7 @@ class LloydState:
 
     @property
     def figures(self) -> Mapping[str, float]:
-        return {"changed": float(self.changed), "shift": self.shift}
+        return {"changed": self.changed, "shift": self.shift}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,7 @@ class Lloyd:
     directions: bool = True  # centres that are surely far along a few directions are not compared, where that pays
 
     def begin(self, problem: Clusters, centers: Floats, units: Units) -> LloydState:
-        sums = no_sums((problem.k, problem.shape.features), units.scale, problem.shape.sparse)
-        return LloydState(centers, units, sums, np.zeros(problem.k, np.int64))
+        return LloydState(centers, units, *no_sums((problem.k, problem.shape.features), units, problem.shape.sparse))
 
     def ask(self, problem: Clusters, state: LloydState) -> Query[Any]:
         p, units = problem.shape.features, state.units
@@ -94,8 +93,7 @@ class Lloyd:
             state = replace(state, centers=problem.published(state.centers))
         now = problem.compared(state.centers)
         if state.phase is LloydPhase.RELOCATE:
-            empty = int(np.count_nonzero(state.weights == 0))
-            return Query(Farthest(now, p, empty, units.exponent))
+            return Query(Farthest(now, p, len(empty(state.weights)), units.weights))
         carry = (self._carry(problem, state, now),)
         if state.phase is LloydPhase.FINISH:
             carried, rows = isinstance(carry[0].step, ReassignDoubtful), problem.shape.rows if self.labels else None
@@ -128,8 +126,9 @@ class Lloyd:
 
     def _assigned(self, problem: Clusters, state: LloydState, moved: Moved | MovedCells) -> LloydState:
         sums, weights = plus(state.sums, moved.sums), state.weights + moved.weights
-        state = replace(state, sums=sums, weights=weights, changed=moved.changed, iterations=state.iterations + 1)
-        if (weights == 0).any():
+        changed = float(state.units.weighing(moved.changed))
+        state = replace(state, sums=sums, weights=weights, changed=changed, iterations=state.iterations + 1)
+        if len(empty(weights)):
             return replace(state, phase=LloydPhase.RELOCATE)
         return self._moved(problem, state, sums, weights)
 
@@ -160,6 +159,11 @@ def moved_by(before: Floats, now: Floats) -> kernels.Moved:
     return kernels.Moved(far, float(order[-1]), float(order[-2]) if len(order) > 1 else 0.0)
 
 
+def empty(weights: Ints) -> Ints:
+    """The clusters without weight."""
+    return np.flatnonzero(~weights.any(axis=0))
+
+
 def _relocated(state: LloydState, far: FarRows) -> tuple[Sums, Ints]:
     """Sums and weights with the farthest rows given to the empty clusters in order, for the means alone.
 
@@ -169,9 +173,9 @@ def _relocated(state: LloydState, far: FarRows) -> tuple[Sums, Ints]:
     unit = fixed.unit(state.units.scale)
     if not len(far.id) or far.square[0] <= kernels.dot(unit, unit):
         return state.sums, state.weights
-    empty = np.flatnonzero(state.weights == 0)[: len(far.id)].astype(np.int32)
-    count = len(empty)
-    moves = kernels.Moves(empty, far.label[:count], far.weight[:count])
+    to = empty(state.weights)[: len(far.id)].astype(np.int32)
+    count = len(to)
+    moves = kernels.Moves(to, far.label[:count], np.ascontiguousarray(far.weight[:count].T))
     return transferred(state.sums, state.weights, slice_rows(far.X, 0, count), moves, state.units.scale)[:2]
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shardlearn.core.fixed import Scale
+from shardlearn.core.fixed import Weights
 from shardlearn.core.matrix import Array, Floats, Ints
+
+from .clusters import Units
 
 Pair = tuple[Floats, Floats]  # the unevaluated sum of two
 SPLITTER = 134217729.0  # 2**27 + 1
@@ -31,13 +33,12 @@ class Running:
     def none(cls, k: int, features: int) -> Running:
         return cls(np.zeros((k, features)), np.zeros((k, features)), np.zeros(k))
 
-    def added(self, sums: Ints, weights: Ints, scale: Scale, exponent: int) -> Running:
-        """With sums (limbs, k, p) and weights (k,) in fixed point, both times 2**exponent."""
-        hit = np.flatnonzero(weights)
+    def added(self, sums: Ints, weights: Ints, units: Units) -> Running:
+        """With sums (layers, limbs, k, p) of rows times whole weights, and these weights (layers, k)."""
+        hit = np.flatnonzero(weights.any(axis=0))
         high, low, counts = self.high.copy(), self.low.copy(), self.counts.copy()
-        more = _of_limbs(sums[:, hit], scale, exponent)
-        high[hit], low[hit] = _plus((high[hit], low[hit]), more)
-        counts[hit] += np.ldexp(weights[hit].astype(np.float64), -exponent)
+        high[hit], low[hit] = _plus((high[hit], low[hit]), _of_layers(sums[:, :, hit], units))
+        counts[hit] += units.weighing(weights[:, hit])
         return replace(self, high=high, low=low, counts=counts)
 
     def placed(self, which: Ints, rows: Floats, count: float) -> Running:
@@ -56,15 +57,23 @@ class Running:
         return first + np.where(np.isfinite(rest), rest, 0.0)
 
 
-def _of_limbs(limbs: Ints, scale: Scale, exponent: int) -> Pair:
-    """Sums of limbs as two float64, the least limbs first."""
-    shape = limbs.shape[1:]
+def _of_layers(layers: Ints, units: Units) -> Pair:
+    """Sums as two float64, the least layers and limbs first."""
+    scale, weights, shape = units.scale, units.weights or Weights(), layers.shape[2:]
     out: Pair = np.zeros(shape), np.zeros(shape)
-    for limb in limbs[::-1]:
-        high = limb.astype(np.float64)
-        low = (limb - high.astype(np.int64)).astype(np.float64)
-        out = _plus((high, low), (np.ldexp(out[0], -scale.room), np.ldexp(out[1], -scale.room)))
-    return np.ldexp(out[0], -scale.exponent - exponent), np.ldexp(out[1], -scale.exponent - exponent)
+    for limbs in layers[::-1]:
+        part: Pair = np.zeros(shape), np.zeros(shape)
+        for limb in limbs[::-1]:
+            high = limb.astype(np.float64)
+            low = (limb - high.astype(np.int64)).astype(np.float64)
+            part = _plus((high, low), _shifted(part, -scale.room))
+        out = _plus(part, _shifted(out, -weights.bits))
+    return _shifted(out, -scale.exponent - weights.exponent)
+
+
+def _shifted(a: Pair, by: Ints | int) -> Pair:
+    """Times 2**by."""
+    return np.ldexp(a[0], by), np.ldexp(a[1], by)
 
 
 def _plus(a: Pair, b: Pair) -> Pair:

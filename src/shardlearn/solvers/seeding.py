@@ -66,7 +66,7 @@ class Oversampling:
         return SeedState(drawn.X, drawn.X.shape[0])
 
     def ask(self, problem: Clusters, state: SeedState, units: Units) -> Query[Any]:
-        measure: Any = Masses(state.candidates.shape[0], units.exponent)
+        measure: Any = Masses(state.candidates.shape[0], units.weights)
         if state.phase is SeedPhase.DRAW:
             measure = Drawn(problem.shape.features, OVER * problem.k, problem.seed, 1 + state.rounds, near=True)
         return Query(measure, (carry(problem, state),))

@@ -30,10 +30,10 @@ def trials(k: int) -> int:
 
 
 def searched(candidates: Matrix, masses: Ints, k: int, seed: int, units: Units, dtype: str = "float64") -> Floats:
-    """(k, p) centres among the candidates, whose values `dtype` holds exactly."""
+    """(k, p) centres among the candidates, whose values `dtype` holds exactly; `masses` (layers, m) are whole."""
     if isinstance(candidates, Csr):
         return _searched_sparse(candidates, masses, k, seed, units)
-    mass, squares = masses.astype(np.float64), kernels.point_squares(candidates) if len(candidates) <= KEPT else None
+    mass, squares = units.weighing(masses), kernels.point_squares(candidates) if len(candidates) <= KEPT else None
     draws = _draws(k, seed, SEARCHES if squares is not None else _searches(candidates.size, k))
     starts = (candidates[kernels.spread(candidates, mass, drawn, squares)] for drawn in draws)
     return _best(candidates.astype(dtype), masses, starts, units)
@@ -44,7 +44,7 @@ def _searched_sparse(candidates: Csr, masses: Ints, k: int, seed: int, units: Un
     features, indices = np.unique(candidates.indices, return_inverse=True)
     narrow = Csr(candidates.data, indices.astype(np.int32), candidates.indptr, len(features))
     scale = replace(units.scale, exponent=units.scale.exponent[features])
-    mass, draws = masses.astype(np.float64), _draws(k, seed, _searches(len(narrow.data), k))
+    mass, draws = units.weighing(masses), _draws(k, seed, _searches(len(narrow.data), k))
     starts = (points(take_rows(narrow, spread_sparse(narrow, mass, drawn))) for drawn in draws)
     lines = kernels.no_lines(candidates.n_columns, k)
     lines.fill(0.0)
@@ -67,7 +67,7 @@ def _draws(k: int, seed: int, count: int) -> Iterator[Floats]:
 def _best(rows: Matrix, masses: Ints, starts: Iterable[Floats], units: Units) -> Floats:
     """Where the most promising of the (k, p) starts leads."""
     begun = [settled(rows, masses, centers, units, BEGIN) for centers in starts]
-    mass = masses.astype(np.float64)
+    mass = units.weighing(masses)
     left = [potential(rows, mass, centers) for centers in begun] if len(begun) > 1 else [0.0]
     return settled(rows, masses, begun[int(np.argmin(left))], units, STEPS)
 
@@ -110,13 +110,13 @@ def dense_enough(rows: Matrix) -> bool:
 
 def settled(rows: Matrix, masses: Ints, centers: Floats, units: Units, steps: int) -> Floats:
     """(k, p) centres after some of Lloyd's iterations on the candidates, each as heavy as its mass."""
-    k, sparse = len(centers), isinstance(rows, Csr)
-    sums, weights, before = no_sums(centers.shape, units.scale, sparse), np.zeros(k, np.int64), None
+    sparse, before = isinstance(rows, Csr), None
+    sums, weights = no_sums(centers.shape, units, sparse)
     for _ in range(steps if units.unit or dense_enough(rows) else 0):
         label = kernels.nearest_center(rows, kernels.centers_of(centers, sparse)).label
         moves = kernels.Moves(label, before, masses)
         sums, weights, changed = transferred(sums, weights, rows, moves, units.scale)
-        if not changed:
+        if not changed.any():
             break
         (centers, _), before = moved_means(sums, weights, centers, units), label
     return centers

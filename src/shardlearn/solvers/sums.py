@@ -9,44 +9,46 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import fixed
 from shardlearn.core.matrix import Csr, Floats, Ints, Matrix
-from shardlearn.statistics.cells import Cells, CellSums, CellTable
-from shardlearn.statistics.clusters import ClusterSums
+from shardlearn.statistics.cells import Cells, CellSums, CellTable, moved_cells
+from shardlearn.statistics.clusters import ClusterSums, layers_of
 
 from .clusters import Clusters, Units, directions
 
-Sums: TypeAlias = Ints | CellTable  # (limbs, k, p), or for sparse rows (limbs, p, line)
+Sums: TypeAlias = Ints | CellTable  # (layers, limbs, k, p), or for sparse rows (layers, limbs, p, line)
 
 
-def no_sums(shape: tuple[int, int], scale: fixed.Scale, sparse: bool) -> Sums:
-    """Of no rows; `shape` is (k, p)."""
-    k, p = shape
-    return CellTable(k, kernels.no_line_sums(p, k, scale.limbs)) if sparse else np.zeros((scale.limbs, k, p), np.int64)
+def no_sums(shape: tuple[int, int], units: Units, sparse: bool) -> tuple[Sums, Ints]:
+    """Of no rows, and their weights (layers, k); `shape` is (k, p)."""
+    (k, p), limbs, layers = shape, units.scale.limbs, layers_of(units.weights)
+    weights = np.zeros((layers, k), np.int64)
+    if sparse:
+        return CellTable(k, kernels.no_line_sums(p, k, limbs, layers)), weights
+    return np.zeros((layers, limbs, k, p), np.int64), weights
 
 
 def sums_asked(problem: Clusters, units: Units) -> ClusterSums | CellSums:
     """What is asked of rows."""
     kind = CellSums if problem.shape.sparse else ClusterSums
-    return kind(problem.k, problem.shape.features, units.scale, units.exponent)
+    return kind(problem.k, problem.shape.features, units.scale, units.weights)
 
 
-def plus(sums: Sums, moved: Ints | Cells) -> Sums:
+def plus(sums: Sums, moved: Ints | tuple[Cells, ...]) -> Sums:
     if isinstance(sums, CellTable):
-        assert isinstance(moved, Cells)
+        assert isinstance(moved, tuple)
         return sums.plus(moved)
-    assert not isinstance(moved, Cells)
+    assert not isinstance(moved, tuple)
     return sums + moved
 
 
 def transferred(
     sums: Sums, weights: Ints, X: Matrix, moves: kernels.Moves, scale: fixed.Scale
-) -> tuple[Sums, Ints, int]:
-    """Sums and weights after some rows went from one cluster to another, and what these weigh together."""
-    weights = weights.copy()
+) -> tuple[Sums, Ints, Ints]:
+    """Sums and weights after some rows went from one cluster to another, and what these weigh together (layers,)."""
     if isinstance(sums, CellTable):
         assert isinstance(X, Csr)
-        at, limbs, changed = kernels.moved_cells(X, moves.label, moves.before, moves.weight, scale, weights)
-        return sums.plus(Cells(at, limbs)), weights, changed
-    sums = sums.copy()
+        cells, weights, changed = moved_cells(X, moves, scale, weights.copy())
+        return sums.plus(cells), weights, changed
+    sums, weights = sums.copy(), weights.copy()
     return sums, weights, kernels.cluster_sums(X, moves, scale, sums, weights)
 
 
@@ -62,14 +64,16 @@ def moved_means(sums: Sums, weights: Ints, centers: Floats, units: Units) -> tup
 
     And sum |dc|^2.
     """
+    bits = 1 if units.weights is None else units.weights.bits
     if isinstance(sums, CellTable):
-        mean, squares = kernels.line_means(sums.limbs, weights, centers, units.scale)
+        mean, squares = kernels.line_means(sums.limbs, weights, centers, units.scale, bits)
         if units.unit:
             mean, squares = kernels.unit_lines(mean, weights, centers)
         return mean, kernels.dot(squares, np.ones(len(squares)))
-    mean = kernels.cluster_means(sums, weights, centers, units.scale)
+    mean = kernels.cluster_means(sums, weights, centers, units.scale, bits)
     if units.unit:
-        none = (weights <= 0) | ~mean.any(axis=1)
-        mean = np.where(none[:, None], centers, directions(mean))
+        none = np.flatnonzero((weights.max(axis=0) == 0) | (mean == 0.0).all(axis=1))
+        mean = directions(mean)
+        mean[none] = centers[none]
     apart = (mean - centers).reshape(-1)
     return mean, kernels.dot(apart, apart)

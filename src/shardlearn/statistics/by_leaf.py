@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
+from shardlearn.core.fixed import Weights
 from shardlearn.core.matrix import Array, Csr, Ints, Matrix, take_rows
 from shardlearn.core.query import Carry
 from shardlearn.core.statistic import Statistic, is_running
 
 from . import in_pairs
-from .clusters import LABELS, Labels, whole
+from .clusters import LABELS, Labels, layers_of, whole
 from .double import Double
 
 LEAVES = "leaves"  # name of the carry
@@ -164,7 +165,7 @@ class ByLeaf:
         found: dict[int, Any] = {}
         for some in in_pairs.summed_alike(block, self.each):
             label, before = (block.extra[f"{LEAVES}/{LABELS}/{name}"] for name in ("label", "before"))
-            moves = kernels.Moves(label, before, whole(block.weight, some[0][1].exponent, block.n))
+            moves = kernels.Moves(label, before, whole(block.weight, some[0][1].heavy, block.n))
             found |= in_pairs.sums(block, block.extra[NODE], some, moves)
         return found
 
@@ -179,7 +180,7 @@ class Shares:
     """What each of k centres has of the rows that are nearest to it."""
 
     inertia: tuple[Double, ...]  # sum_i s_i |x_i - c|^2
-    weight: Ints  # (k,) whole
+    weight: Ints  # (layers, k) whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,26 +189,26 @@ class Shared:
 
     centers: kernels.Centers
     k: int
-    exponent: int | None = None  # of weights
+    heavy: Weights | None = None
     exact: ClassVar[bool] = False
 
     def of(self, block: Block, /) -> Shares:
         label, square, *_ = kernels.nearest_center(block.X, self.centers, squares=True)
         assert square is not None
-        heavy, inertia = whole(block.weight, self.exponent, block.n), []
+        moves, inertia = kernels.Moves(label, None, whole(block.weight, self.heavy, block.n)), []
         for j in range(self.k):
             where = np.flatnonzero(label == j)
             weight = None if block.weight is None else block.weight[where]
             inertia.append(Double(*kernels.double_sum(square[where], weight)))
-        weights = np.bincount(label, heavy, self.k).astype(np.int64)  # below 2^53: exact
-        return Shares(tuple(inertia), weights)
+        weights = [np.bincount(label, weight, self.k) for weight in moves.layers]  # below 2^53: exact
+        return Shares(tuple(inertia), np.stack(weights).astype(np.int64))
 
     def merge(self, left: Shares, right: Shares, /) -> Shares:
         inertia = tuple(a + b for a, b in zip(left.inertia, right.inertia, strict=True))
         return Shares(inertia, left.weight + right.weight)
 
     def bytes(self) -> int:
-        return 24 * self.k
+        return 8 * (2 + layers_of(self.heavy)) * self.k
 
 
 @dataclass(frozen=True, slots=True)

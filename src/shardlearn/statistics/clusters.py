@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
-from shardlearn.core.fixed import Scale
+from shardlearn.core.fixed import Scale, Weights
 from shardlearn.core.matrix import Array, Floats, Ints, Matrix, concat_rows, doubles, raw, take_rows
 
 from .double import Double
@@ -23,12 +23,15 @@ LABELS = "labels"  # name of the carry
 Labels = NDArray[np.int32]
 
 
-def whole(weight: Floats | None, exponent: int | None, n: int) -> Ints | None:
-    """Weights as whole numbers, rint(w 2^exponent); None for ones, where `exponent` is None as well."""
-    if weight is None and not exponent:
+def whole(weight: Floats | None, weights: Weights | None, n: int) -> Ints | None:
+    """(layers, n) weights as whole numbers, which they are where `weights` is None; None for ones."""
+    if weights is None and weight is None:
         return None
-    values = np.ones(n) if weight is None else weight
-    return np.rint(np.ldexp(values, exponent or 0)).astype(np.int64)
+    return (weights or Weights()).whole(np.ones(n) if weight is None else weight)
+
+
+def layers_of(weights: Weights | None) -> int:
+    return 1 if weights is None else weights.layers
 
 
 # -- labels, carried ---------------------------------------------------------------------------------------------------
@@ -151,9 +154,9 @@ def _columns(now: kernels.Bounded, before: Labels, few: Array | None) -> Mapping
 class Moved:
     """What the rows that changed their cluster brought to it, less what they took from the one before."""
 
-    sums: Ints  # (limbs, k, p) fixed point, each row times its whole weight
-    weights: Ints  # (k,) whole
-    changed: int  # whole weight of these rows
+    sums: Ints  # (layers, limbs, k, p) fixed point, each row times its whole weight
+    weights: Ints  # (layers, k) whole
+    changed: Ints  # (layers,) whole weight of these rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +166,16 @@ class ClusterSums:
     k: int
     features: int
     scale: Scale
-    exponent: int | None = None  # of weights
+    heavy: Weights | None = None
     exact: ClassVar[bool] = True
 
     def of(self, block: Block, /) -> Moved:
-        shape = (self.scale.limbs, self.k, self.features)
-        return self.add(Moved(np.zeros(shape, np.int64), np.zeros(self.k, np.int64), 0), block)
+        layers = layers_of(self.heavy)
+        sums = np.zeros((layers, self.scale.limbs, self.k, self.features), np.int64)
+        return self.add(Moved(sums, np.zeros((layers, self.k), np.int64), np.zeros(layers, np.int64)), block)
 
     def add(self, into: Moved, block: Block, /) -> Moved:
-        weight = whole(block.weight, self.exponent, block.n)
+        weight = whole(block.weight, self.heavy, block.n)
         moves = kernels.Moves(block.extra[f"{LABELS}/label"], block.extra[f"{LABELS}/before"], weight)
         into.changed += kernels.cluster_sums(block.X, moves, self.scale, into.sums, into.weights)
         return into
@@ -183,19 +187,20 @@ class ClusterSums:
         return left
 
     def bytes(self) -> int:
-        return 8 * (self.k * (1 + self.scale.limbs * self.features) + 1)
+        return 8 * layers_of(self.heavy) * (self.k * (1 + self.scale.limbs * self.features) + 1)
 
     @property
     def parts(self) -> int:
         return parts_of(self.bytes())
 
     def part(self, answer: Moved, i: int, /) -> Moved:
-        count = self.parts
-        return Moved(stretch(answer.sums, i, count), stretch(answer.weights, i, count), 0 if i else answer.changed)
+        count, none = self.parts, np.zeros_like(answer.changed)
+        return Moved(stretch(answer.sums, i, count), stretch(answer.weights, i, count), none if i else answer.changed)
 
     def join(self, results: Sequence[Moved], /) -> Moved:
-        sums = together([part.sums for part in results], (self.scale.limbs, self.k, self.features))
-        return Moved(sums, together([part.weights for part in results], (self.k,)), results[0].changed)
+        layers = layers_of(self.heavy)
+        sums = together([part.sums for part in results], (layers, self.scale.limbs, self.k, self.features))
+        return Moved(sums, together([part.weights for part in results], (layers, self.k)), results[0].changed)
 
 
 # -- rows far from their centre ----------------------------------------------------------------------------------------
@@ -208,7 +213,7 @@ class FarRows:
     square: Floats  # (m,)
     id: Ints  # (m,)
     label: Labels  # (m,)
-    weight: Ints  # (m,) whole
+    weight: Ints  # (m, layers) whole
     X: Matrix  # (m, p)
 
     def first(self, most: int) -> FarRows:
@@ -225,15 +230,15 @@ class Farthest:
     centers: kernels.Centers
     features: int
     most: int
-    exponent: int | None = None  # of weights
+    heavy: Weights | None = None
     exact: ClassVar[bool] = True
 
     def of(self, block: Block, /) -> FarRows:
         label, square, *_ = kernels.nearest_center(block.X, self.centers, squares=True)
         assert square is not None
-        weight = whole(block.weight, self.exponent, block.n)
-        weight = np.ones(block.n, np.int64) if weight is None else weight
-        where, ids = np.flatnonzero(weight > 0), block.row_ids()
+        found = whole(block.weight, self.heavy, block.n)
+        weight = np.ones((block.n, 1), np.int64) if found is None else found.T
+        where, ids = np.flatnonzero(weight.any(axis=1)), block.row_ids()
         where = where[np.lexsort((ids[where], -square[where]))[: self.most]]
         X = doubles(take_rows(block.X, where))
         return FarRows(square[where], ids[where], label[where], weight[where], X)
@@ -244,7 +249,7 @@ class Farthest:
         return FarRows(square, ids, label, weight, concat_rows([left.X, right.X])).first(self.most)
 
     def bytes(self) -> int:
-        return self.most * (36 + 12 * self.features) + 8
+        return self.most * (28 + 8 * layers_of(self.heavy) + 12 * self.features) + 8
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from shardlearn.core.matrix import Array, Csr, Floats
 from shardlearn.core.query import Carry
 from shardlearn.core.statistic import Statistic
 
-from .clusters import Assign, ClusterSums, Labels, Moved
+from .clusters import Assign, ClusterSums, Labels, Moved, layers_of
 
 Nodes = NDArray[np.int32]
 
@@ -68,7 +68,7 @@ def summed_alike(block: Block, each: Mapping[int, Statistic[Any]]) -> list[list[
     if not isinstance(block.X, Csr):
         for leaf, one in each.items():
             if isinstance(one, ClusterSums) and one.k == 2:
-                groups.setdefault((one.scale.limbs, one.scale.room, one.exponent), []).append((leaf, one))
+                groups.setdefault((one.scale.limbs, one.scale.room, one.heavy), []).append((leaf, one))
     return list(groups.values())
 
 
@@ -77,7 +77,8 @@ def sums(block: Block, node: Nodes, some: Sequence[tuple[int, ClusterSums]], mov
     assert not isinstance(block.X, Csr)
     first = some[0][1]
     exponents = np.stack([one.scale.exponent for _, one in some])
-    pairs = kernels.PairSums.none(len(some), first.features, first.scale.limbs)
+    pairs = kernels.PairSums.none(len(some), first.features, first.scale.limbs, layers_of(first.heavy))
     rows = kernels.InPairs.of(node, [leaf for leaf, _ in some])
     kernels.pair_sums(block.X, rows, moves, (np.ldexp(1.0, exponents), first.scale.room), pairs)
-    return {leaf: Moved(pairs.sums[i], pairs.weights[i], int(pairs.changed[i])) for i, (leaf, _) in enumerate(some)}
+    leaves = [leaf for leaf, _ in some]
+    return {leaf: Moved(pairs.sums[:, i], pairs.weights[:, i], pairs.changed[:, i]) for i, leaf in enumerate(leaves)}

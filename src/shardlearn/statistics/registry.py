@@ -254,10 +254,14 @@ def _near(seed: int, n: int, k: int) -> Block:
     return block(seed, n, None).with_extra("near", {"candidate": codes(seed, n, k).astype(np.int32), "square": square})
 
 
+def _heavy(seed: int) -> fixed.Weights:
+    return fixed.Weights(1 + seed % 3, 3, 1 + seed % 2)
+
+
 def _cluster_sums(seed: int, n: int) -> Case:
     itemsize = 4 if seed % 4 == 1 else 8
     scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14, itemsize=itemsize)
-    return Case(ClusterSums(5, width(seed), scale, 1 + seed % 3), _labelled(seed, n, 5))
+    return Case(ClusterSums(5, width(seed), scale, _heavy(seed)), _labelled(seed, n, 5))
 
 
 def _sums_of_cells(seed: int, n: int) -> Case:
@@ -265,11 +269,11 @@ def _sums_of_cells(seed: int, n: int) -> Case:
     made = _cluster_sums(seed, n)
     scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14)
     rows = replace(made.block, X=sparse(to_dense(made.block.X)))
-    return Case(CellSums(5, width(seed), scale, 1 + seed % 3), rows)
+    return Case(CellSums(5, width(seed), scale, _heavy(seed)), rows)
 
 
 def _farthest(seed: int, n: int) -> Case:
-    return Case(Farthest(_centers(seed, 3), width(seed), 4), block(seed, n, None))
+    return Case(Farthest(_centers(seed, 3), width(seed), 4, _heavy(seed)), block(seed, n, None))
 
 
 def _inertia(seed: int, n: int) -> Case:
@@ -285,7 +289,7 @@ def _drawn_rows(seed: int, n: int) -> Case:
 
 
 def _masses(seed: int, n: int) -> Case:
-    return Case(Masses(4, 1 + seed % 3), _near(seed, n, 4))
+    return Case(Masses(4, _heavy(seed)), _near(seed, n, 4))
 
 
 def _potentials(seed: int, n: int) -> Case:
@@ -318,17 +322,17 @@ def _at_leaves(seed: int, n: int) -> Block:
 def _by_leaf(seed: int, n: int) -> Case:
     itemsize = 4 if seed % 4 == 1 else 8
     scale = fixed.scale(np.full(width(seed), 64.0), 1 << 14, itemsize=itemsize)
-    each: dict[int, Statistic[Any]] = {3: ClusterSums(2, width(seed), scale, 1 + seed % 3), 7: Extent(width(seed))}
+    each: dict[int, Statistic[Any]] = {3: ClusterSums(2, width(seed), scale, _heavy(seed)), 7: Extent(width(seed))}
     return Case(ByLeaf(each), _at_leaves(seed, n))
 
 
 def _floats_by_leaf(seed: int, n: int) -> Case:
-    each: dict[int, Statistic[Any]] = {node: Shared(_centers(seed, 2), 2) for node in (2, 3, 5)}
+    each: dict[int, Statistic[Any]] = {node: Shared(_centers(seed, 2), 2, _heavy(seed)) for node in (2, 3, 5)}
     return Case(ByLeaf(each | {7: Inertia(_centers(seed, 3))}), _at_leaves(seed, n))
 
 
 def _shared(seed: int, n: int) -> Case:
-    return Case(Shared(_centers(seed, 3), 3, 1 + seed % 3), block(seed, n, None))
+    return Case(Shared(_centers(seed, 3), 3, _heavy(seed)), block(seed, n, None))
 
 
 STATISTICS: Mapping[str, Row] = MappingProxyType(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,12 +11,14 @@ import numpy as np
 from shardlearn import kernels
 from shardlearn.core import rng
 from shardlearn.core.block import Block
+from shardlearn.core.fixed import Weights
 from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, doubles, take_rows
 
-from .clusters import Later, whole
+from .clusters import Later, layers_of, whole
 from .double import Double
 from .parts import parts_of, stretch, together
 
+NEVER = 1 << 20  # above all exponents
 NEAR = "near"  # name of the carry
 BEYOND = 1.0 + 2.0**-40  # far above the rounding of a key
 LAST = 2.0**-60  # of sparse rows, one of zeros is drawn when there is no other: it is nearer to all than they are
@@ -29,7 +31,17 @@ class Spans:
     rows: int
     low: Floats  # (p,)
     high: Floats  # (p,)
-    heaviest: float  # 0 without rows
+    heaviest: float = 0.0
+    lightest: float = np.inf
+    finest: int = NEVER  # exponent of the lowest bit that some weight has
+
+    @classmethod
+    def of(cls, X: Matrix, weight: Floats | None) -> Spans:
+        """Of rows that all weigh something."""
+        n, low_high = X.shape[0], kernels.column_range(X)
+        if weight is None or not n:
+            return cls(n, *low_high, 1.0, 1.0, 0) if n else cls(0, *low_high)
+        return cls(n, *low_high, float(weight.max()), float(weight.min()), lowest_bit(weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +53,23 @@ class Extent:
 
     def of(self, block: Block, /) -> Spans:
         if block.weight is None:
-            return Spans(block.n, *kernels.column_range(block.X), 1.0 if block.n else 0.0)
+            return Spans.of(block.X, None)
         where = np.flatnonzero(block.weight > 0)
-        heaviest = float(block.weight.max(initial=0.0))
-        return Spans(len(where), *kernels.column_range(take_rows(block.X, where)), heaviest)
+        return Spans.of(take_rows(block.X, where), block.weight[where])
 
     def merge(self, left: Spans, right: Spans, /) -> Spans:
         low, high = np.minimum(left.low, right.low), np.maximum(left.high, right.high)
-        return Spans(left.rows + right.rows, low, high, max(left.heaviest, right.heaviest))
+        return Spans(
+            left.rows + right.rows,
+            low,
+            high,
+            max(left.heaviest, right.heaviest),
+            min(left.lightest, right.lightest),
+            min(left.finest, right.finest),
+        )
 
     def bytes(self) -> int:
-        return 16 * self.features + 16
+        return 16 * self.features + 32
 
     @property
     def parts(self) -> int:
@@ -59,11 +77,19 @@ class Extent:
 
     def part(self, answer: Spans, i: int, /) -> Spans:
         low, high = (stretch(values, i, self.parts) for values in (answer.low, answer.high))
-        return Spans(0, low, high, 0.0) if i else Spans(answer.rows, low, high, answer.heaviest)
+        return Spans(0, low, high) if i else replace(answer, low=low, high=high)
 
     def join(self, results: Sequence[Spans], /) -> Spans:
         low, high = (together([getattr(one, name) for one in results], (self.features,)) for name in ("low", "high"))
-        return Spans(results[0].rows, low, high, results[0].heaviest)
+        return replace(results[0], low=low, high=high)
+
+
+def lowest_bit(weight: Floats) -> int:
+    """The exponent of the lowest bit that is set in some of these numbers above zero."""
+    fraction, exponent = np.frexp(weight)
+    digits = np.ldexp(fraction, 53).astype(np.int64)
+    _, low = np.frexp((digits & -digits).astype(np.float64))
+    return int((exponent + low).min()) - 54
 
 
 # -- the nearest candidate, carried ------------------------------------------------------------------------------------
@@ -169,19 +195,19 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Masses:
-    """Exact: the whole weights of the rows that are nearest to each of m candidates."""
+    """Exact: the whole weights (layers, m) of the rows that are nearest to each of m candidates."""
 
     candidates: int
-    exponent: int | None = None  # of weights
+    heavy: Weights | None = None
     exact: ClassVar[bool] = True
 
     def of(self, block: Block, /) -> Ints:
-        return self.add(np.zeros(self.candidates, np.int64), block)
+        return self.add(np.zeros((layers_of(self.heavy), self.candidates), np.int64), block)
 
     def add(self, into: Ints, block: Block, /) -> Ints:
-        weight = whole(block.weight, self.exponent, block.n)
-        counted = np.bincount(block.extra[f"{NEAR}/candidate"], weight, self.candidates)  # below 2^53: exact
-        into += counted.astype(np.int64)
+        moves = kernels.Moves(block.extra[f"{NEAR}/candidate"], None, whole(block.weight, self.heavy, block.n))
+        for weight, masses in zip(moves.layers, into, strict=True):
+            masses += np.bincount(moves.label, weight, self.candidates).astype(np.int64)  # below 2^53: exact
         return into
 
     def merge(self, left: Ints, right: Ints, /) -> Ints:
@@ -189,7 +215,7 @@ class Masses:
         return left
 
     def bytes(self) -> int:
-        return 8 * self.candidates
+        return 8 * layers_of(self.heavy) * self.candidates
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import numpy as np
 
 from shardlearn.core import grid, rows, solver
 from shardlearn.core.errors import StorageError
-from shardlearn.core.fixed import Scale
+from shardlearn.core.fixed import Scale, Weights
 from shardlearn.core.matrix import Array, Csr
 
 from . import tensors
@@ -32,7 +32,7 @@ from .kinds import fits, kinds_of
 FORMAT = 1
 DEEPEST = 100
 SMALL = 1 << 63
-CORE = (solver.Status, Csr, Scale, grid.Grid, rows.All, rows.Range, rows.Ids, rows.Hashed, rows.Shuffled)
+CORE = (solver.Status, Csr, Scale, Weights, grid.Grid, rows.All, rows.Range, rows.Ids, rows.Hashed, rows.Shuffled)
 ROOMS = (
     "shardlearn.solvers",
     "shardlearn.statistics",

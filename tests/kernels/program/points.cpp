@@ -140,6 +140,12 @@ CASE(cluster_means, "of several limbs, some of nothing") {
             weight.back() = 0;
             kernels.cluster_means(sum.data(), weight.data(), {factor.data(), 40, limbs}, s.k, s.p, centers.data());
             hash.add(centers);
+            for (int more = 0; more < 2; ++more) {
+                Vec<i64> next = wholes<i64>(47 + more, s.k, 0.0, 9.0);
+                weight.insert(weight.end(), next.begin(), next.end());
+            }
+            kernels.cluster_means(sum.data(), weight.data(), {factor.data(), 40, 1, limbs, 9}, s.k, s.p, centers.data());
+            hash.add(centers);
         }
 }
 CASE(point_squares, "numbers, ties, odd values") {

@@ -124,16 +124,24 @@ CASE(line_means, "rows that move") {
     moving(kernels, [&](const Shape& s, const Moving& m) {
         Centers old(kernels, s, numbers(39, s.p * s.k));
         Vector means(old.values.size()), squares(size(s.k));
-        Means to = {m.total.data(), old.values.data(), m.factor.data(), s.k, s.p, old.line, ROOM, m.both.count};
-        kernels.line_means(m.table(kernels, s, old.line).data(), to, means.data(), squares.data());
+        Means to = {m.total.data(), old.values.data(), {m.factor.data(), ROOM, m.both.count}, s.k, s.p, old.line};
+        Vec<i64> table = m.table(kernels, s, old.line);
+        kernels.line_means(table.data(), to, means.data(), squares.data());
         hash.add(means, squares);
+        if (to.fixed.limbs == 2) {  // the same as two layers of one limb each
+            Vec<i64> weight = m.total;
+            weight.insert(weight.end(), m.total.begin(), m.total.end());
+            to.weight = weight.data(), to.fixed = {m.factor.data(), ROOM, 1, 2, 7};
+            kernels.line_means(table.data(), to, means.data(), squares.data());
+            hash.add(means, squares);
+        }
     });
 }
 CASE(unit_lines, "means, some of no weight or length") {
     moving(kernels, [&](const Shape& s, const Moving& m) {
         Centers old(kernels, s, numbers(39, s.p * s.k));
         Vector means(old.values.size()), squares(size(s.k));
-        Means to = {m.total.data(), old.values.data(), m.factor.data(), s.k, s.p, old.line, ROOM, m.both.count};
+        Means to = {m.total.data(), old.values.data(), {m.factor.data(), ROOM, m.both.count}, s.k, s.p, old.line};
         kernels.line_means(m.table(kernels, s, old.line).data(), to, means.data(), squares.data());
         kernels.unit_lines(to, means.data(), squares.data());
         hash.add(means, squares);
