@@ -8,10 +8,11 @@ import numpy as np
 
 from shardlearn import kernels
 from shardlearn.core import fixed
-from shardlearn.core.matrix import Csr, Floats, Ints, Matrix
+from shardlearn.core.matrix import Csr, Floats, Ints, Matrix, to_dense
 from shardlearn.statistics.clusters import Later
 from shardlearn.statistics.seeding import Spans
 
+from .overflow import finite
 from .problem import Shape
 
 WEIGHT_BITS = {True: 24, False: 32}  # of a layer of whole weights, at most, where the features are float32, or float64
@@ -65,14 +66,24 @@ class Units:
 
 
 def units(problem: Clusters, spans: Spans) -> Units:
-    """For sums over all rows."""
+    """For sums over all rows. Raises where the sum of their squared distances could leave the range of float64."""
     rows = max(spans.rows, problem.counted)
     weights = _weights(problem, spans, rows) if problem.weighted else None
     largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
+    if spans.rows:
+        _must_square(problem, spans, largest)
     count = rows if weights is None else rows << weights.bits
     scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
     middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)
     return Units(scale, weights, middle, problem.unit)
+
+
+def _must_square(problem: Clusters, spans: Spans, largest: Floats) -> None:
+    far = largest
+    if problem.start is not None and not problem.unit:
+        far = np.maximum(largest, np.abs(to_dense(problem.start)).max(axis=0))
+    with np.errstate(over="ignore"):
+        finite(4.0 * np.square(far).sum() * (spans.rows * spans.heaviest))
 
 
 def most_units(problem: Clusters) -> Units:

@@ -14,7 +14,7 @@ def finite(*sums: Floats) -> None:
         raise InputError(
             "Input X contains infinity or a value too large for dtype('float64').",
             code="SL2901",
-            found="squares of features or targets whose sum is beyond 1.8e308",
+            found="squares of features or targets, times weights, whose sum is beyond 1.8e308",
             needed="values whose squares can be summed",
             fix="scale the columns first",
         )
