@@ -267,11 +267,11 @@ def test_rows_to_predict_are_finite(form: str, bad: float, k: int) -> None:
 def test_squares_beyond_float64_are_refused(kind: Any, form: Any) -> None:
     """Rather than a model whose inertia is infinite; so are weights that take the sum of squares there."""
     for size, weight in ((1e200, None), (1.0, np.full(100, 1e306))):
-        with pytest.raises(InputError, match="beyond 1.8e308"):
+        with pytest.raises(InputError, match="sum is beyond"):
             kind(3, **({} if kind is BisectingKMeans else {"n_init": 1})).fit(
                 form(X[:100] * size), sample_weight=weight
             )
-    with pytest.raises(InputError, match="beyond 1.8e308"):
+    with pytest.raises(InputError, match="sum is beyond"):
         KMeans(3, init=X[:3] * 1e200).fit(form(X[:100]))
     assert KMeans(3).fit(form(X[:100] * 1e145)).inertia_ < np.inf
 

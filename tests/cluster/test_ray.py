@@ -7,11 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.base import clone
 from tests.cluster.test_bits import CASES, NARROW, WEIGHT, bits
+from tests.cluster.test_files import MODELS
 from tests.linear_model.test_bits import layouts
 
 import shardlearn
-from shardlearn.cluster import KMeans
+from shardlearn.cluster import KMeans, MiniBatchKMeans
 from shardlearn.metrics import silhouette_samples
 
 
@@ -39,6 +41,24 @@ def test_whatever_holds_the_rows(tmp_path: Path) -> None:
     for name, held in layouts(data, tmp_path):
         with shardlearn.engine("ray", address="local", workers=3):
             assert shardlearn.fingerprint(model.fit(held, sample_weight="w")) == wanted, name
+
+
+@pytest.mark.parametrize("name", ["k-means", "cosine", "bisecting", "batches"])
+def test_what_a_model_answers(name: str, tmp_path: Path) -> None:
+    """Labels, distances and scores of files, and batches that are learned from: those of threads."""
+    model, X, path = MODELS[name], NARROW[:40_000], str(tmp_path / "rows.parquet")
+    pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(X.T)}), path, row_group_size=6_000)
+    learning = MiniBatchKMeans(5, random_state=3)
+    with shardlearn.engine("threads", workers=2):
+        wanted = shardlearn.fingerprint(model.fit(X)), model.predict(X).tobytes(), model.score(X)
+        distances = model.transform(X).tobytes()
+        learned = shardlearn.fingerprint(learning.partial_fit(X[:9_000]).partial_fit(X[9_000:20_000]))
+    with shardlearn.engine("ray", address="local", workers=3):
+        found = shardlearn.fingerprint(model.fit(path)), model.predict(path).to_numpy().tobytes(), model.score(path)
+        assert found == wanted
+        assert model.transform(path).to_numpy().tobytes() == distances
+        again = clone(learning).partial_fit(X[:9_000]).partial_fit(X[9_000:20_000])
+        assert shardlearn.fingerprint(again) == learned
 
 
 def test_silhouettes(tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ from shardlearn.engines.pool import PoolEngine
 from shardlearn.engines.room import Room
 from shardlearn.engines.threads import ThreadPool
 from shardlearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from shardlearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    NearestNeighbors,
+    RadiusNeighborsClassifier,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -78,6 +84,18 @@ def models() -> Iterator[tuple[str, Any, Any, Array | None, Array | None]]:
     yield "mini-batch", MiniBatchKMeans(9, random_state=1), X, None, weight
     yield "mini-batch, float32", MiniBatchKMeans(20, tol=1e-3, random_state=2), X.astype(np.float32), None, None
     yield "mini-batch, sparse", MiniBatchKMeans(5, init="random", random_state=1), csr, None, weight
+    many_sizes = np.ldexp(weight, -(np.arange(len(X)) % 40))
+    yield "k-means, weights of many sizes", KMeans(9, random_state=1, max_iter=20), X, None, many_sizes
+    yield "cosine", KMeans(9, random_state=1, max_iter=20, metric="cosine"), X, None, weight
+    yield "cosine, sparse", KMeans(5, random_state=1, max_iter=20, metric="cosine"), csr, None, None
+    few, some = X[:3000], binary[:3000]
+    yield "neighbours", KNeighborsClassifier(9, weights="distance", algorithm="brute"), few, some, None
+    yield "neighbours, float32", KNeighborsRegressor(9), few.astype(np.float32), score[:3000], None
+    yield "neighbours, a tree", KNeighborsClassifier(3, algorithm="kd_tree"), few[:, :3], some, None
+    for metric in ("cosine", "manhattan", "chebyshev", "hamming", "inner_product"):
+        yield f"neighbours, {metric}", NearestNeighbors(metric=metric, n_neighbors=5), few, None, None
+    yield "neighbours, sparse", NearestNeighbors(n_neighbors=5), csr[:2000], None, None
+    yield "within a radius", RadiusNeighborsClassifier(3.0, outlier_label="most_frequent"), few, some, None
     for solver in ("lbfgs", "newton-cholesky", "gradient-descent"):
         model = LogisticRegression(solver=solver, tol=1e-2, max_iter=1000)
         yield f"logistic, {solver}", model, X[:, :6], classes, None
@@ -85,13 +103,14 @@ def models() -> Iterator[tuple[str, Any, Any, Array | None, Array | None]]:
 
 def of_models() -> Iterator[tuple[str, str]]:
     for name, model, X, y, weight in models():
-        yield name, shardlearn.fingerprint(model.fit(X, y, sample_weight=weight))
+        weighted = {} if weight is None else {"sample_weight": weight}
+        yield name, shardlearn.fingerprint(model.fit(X, y, **weighted))
         answers = [getattr(model, method)(X) for method in METHODS if hasattr(model, method)]
         digest = hashlib.sha256(b"".join(np.ascontiguousarray(answer).tobytes() for answer in answers))
         yield f"{name}, predictions", digest.hexdigest()
 
 
-METHODS = ("transform", "predict", "predict_proba", "predict_log_proba", "decision_function")
+METHODS = ("kneighbors", "transform", "predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
 def main(workers: int) -> None:

@@ -83,7 +83,7 @@ def _must_square(problem: Clusters, spans: Spans, largest: Floats) -> None:
     if problem.start is not None and not problem.unit:
         far = np.maximum(largest, np.abs(to_dense(problem.start)).max(axis=0))
     with np.errstate(over="ignore"):
-        finite(4.0 * np.square(far).sum() * (spans.rows * spans.heaviest))
+        finite(np.array(4.0 * kernels.dot(far, far) * spans.rows * spans.heaviest))
 
 
 def most_units(problem: Clusters) -> Units:
