@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from . import accuracy, cluster, kmeans, leaves, limits, neighbors, parquet
+from . import accuracy, cluster, kmeans, leaves, limits, neighbors, parquet, turns
 from .data import TABLES
 from .race import Contender, race
 from .settings import DATA, ONLY, REPEATS, SCALE, THREADS, machine
@@ -19,6 +19,9 @@ from .table import HEAD, markdown, race_rows
 def main() -> None:
     began = time.monotonic()
     print(f"{machine()}\n{THREADS} threads each, medians of {REPEATS} interleaved runs, rows x {SCALE:g}")
+    print(
+        f"k-means, neighbours: who takes {turns.FAR:g} times as long as the fastest, and more than a second, runs once"
+    )
     if not DATA:
         print("SHARDLEARN_DATA is not set: without covertype and a9a")
     print(flush=True)

@@ -2,20 +2,16 @@
 
 And from Parquet, in one memory limit that the rows fit into and one that they don't, beside reading alone; and by
 halves, and by batches. SuperKMeans and Spark's MLlib take no start: theirs is rows at random, and the inertia says what
-became of it.
+became of it. What the columns say: bench/kmeans_rows.py.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
-import subprocess
-import sys
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,36 +20,27 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from . import limits
+from . import limits, turns
+from .kmeans_field import (
+    DOUBLE,
+    FAISS,
+    FIT,
+    HELD,
+    ONCE,
+    PYARROW,
+    SEEDING,
+    SEEDS,
+    SPARK,
+    SUPER,
+    WHO,
+    Contender,
+)
+from .kmeans_rows import HEAD, row
 from .peers import DASK, INTEL, SKLEARN, US
-from .settings import ASK_DASK, ASK_SPARK, DATA, FOLDER, REPEATS, ROOT, SCALE, THREADS, environment, rows
+from .settings import DATA, FOLDER, REPEATS, SCALE, THREADS, rows
 
-HEAD = ("k-means", "task", "who", "seconds", "x ours", "inertia over ours - 1", "")
-FAISS, PYARROW, SUPER, SPARK = "faiss-cpu", "pyarrow", "SuperKMeans", "Spark MLlib"
-ITERATIONS, SEEDS = 20, 3
-FIT, SEEDING = f"{ITERATIONS} iterations from one start", "seeding and 1 iteration"
-PASS = "predict: all rows, all centres"
-HELD = f"{ITERATIONS} iterations, rows held in various ways"
-HALVES, BATCHES = f"by halves, {ITERATIONS} iterations each", "one pass in batches of 1,024"
-ARRAY, CACHED, STREAMED, READ = "array", "Parquet, room for all", "Parquet, room for less", "reading alone"
-WHO = {
-    FIT: (
-        (US, None),
-        (SKLEARN, "lloyd"),
-        (SKLEARN, "elkan"),
-        (INTEL, None),
-        (FAISS, None),
-        (SUPER, None),
-        *([(DASK, None)] if ASK_DASK else []),
-        *([(SPARK, None)] if ASK_SPARK else []),
-    ),
-    PASS: ((US, None), (SKLEARN, None), (INTEL, None), (FAISS, None), (SUPER, None)),
-    SEEDING: ((US, None), (SKLEARN, None), (INTEL, None)),
-    HALVES: ((US, None), (SKLEARN, None)),
-    BATCHES: ((US, None), (SKLEARN, None)),
-    HELD: ((US, ARRAY), (US, CACHED), (US, STREAMED), (PYARROW, READ)),
-}
-ONCE = (HALVES, BATCHES, HELD)  # of one table
+__all__ = ["HEAD", "table"]
+GROUP = 65_536  # rows of a row group of Parquet
 
 
 @dataclass(frozen=True)
@@ -78,13 +65,21 @@ class Rows:
             else:
                 np.save(folder / "X.npy", X)
                 np.save(folder / "start.npy", chosen)
-                pq.write_table(pa.table({f"x{j}": column for j, column in enumerate(X.T)}), folder / "X.parquet")
             (folder / "done").touch()
         return folder
 
     def clusters(self, n: int) -> int:
         """As many as asked for, but for tries with few rows."""
         return min(self.k, n // 10)
+
+
+def in_parquet(folder: Path) -> None:
+    """Dense rows as a file, in row groups enough for each thread to have some."""
+    path = folder / "rows.parquet"
+    if not path.exists() and (folder / "X.npy").exists():
+        columns = {f"x{j}": column for j, column in enumerate(np.load(folder / "X.npy").T)}
+        pq.write_table(pa.table(columns), path.with_suffix(".part"), row_group_size=GROUP)
+        path.with_suffix(".part").rename(path)
 
 
 def mixture(n: int, p: int, k: int) -> np.ndarray:
@@ -118,72 +113,41 @@ TABLES = [
 ]
 
 
-@dataclass
-class Contender:
-    """One library in a process that fits on command."""
-
-    library: str
-    algorithm: str | None
-    process: subprocess.Popen
-    seconds: list[float] = field(default_factory=list)
-    inertia: list[float] = field(default_factory=list)
-    flops: float = 0.0  # of all scores of dense rows, where nothing else is done
-    note: str = ""
-
-    @classmethod
-    def start(cls, library: str, algorithm: str | None, folder: Path) -> Contender:
-        command = [sys.executable, "-m", "bench.kmeans_worker", library, algorithm or "", str(folder), str(THREADS)]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return cls(library, algorithm, process)
-
-    def fit(self, order: dict) -> None:
-        """One more time; who can't says why once."""
-        if self.note:
-            return
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline() or '{"error": "its process ended"}')
-        if "error" in answer:
-            self.note = answer["error"]
-        else:
-            self.seconds.append(answer["seconds"])
-            self.inertia.append(answer["inertia"])
-            self.flops = answer.get("flops", 0.0)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
 def table() -> list[tuple[str, ...]]:
     limits.peak_of_scores(THREADS)  # while no other process waits for work in a loop
     each = [(one, task) for one in TABLES for task in WHO if task not in ONCE or one is TABLES[0]]
-    return [row for one, task in each for row in race(one, task)]
+    return [line for one, task in each for line in race(one, task)]
 
 
 def race(one: Rows, task: str) -> list[tuple[str, ...]]:
-    """Interleaved runs of all; of seeding, from several seeds."""
+    """Interleaved runs of all."""
     folder = one.written()
-    field_ = [Contender.start(*who, folder) for who in WHO[task] if who[0] in one.peers]
+    sparse = (folder / "X.npz").exists()
+    if task == HELD or SPARK in {library for library, _ in WHO[task]}:
+        in_parquet(folder)
+    who = [(library, way) for library, way in WHO[task] if library in one.peers and not (sparse and way == DOUBLE)]
+    field = [Contender(library, way, folder) for library, way in who]
+    for contender in field:
+        contender.start()
     try:
-        for number in range(-1, REPEATS):  # the first one warms up
-            for contender in field_:
-                contender.fit({"task": task, "iterations": ITERATIONS, "seed": max(number, 0) % SEEDS})
+        (seeds if task == SEEDING else runs)(task, field)
     finally:
-        for contender in field_:
+        for contender in field:
             contender.stop()
-    return [_row(one.name, task, contender, field_[0]) for contender in field_]
+    return [row(one.name, task, contender, field) for contender in field]
 
 
-def _row(name: str, task: str, one: Contender, ours: Contender) -> tuple[str, ...]:
-    who = f"{one.library} {one.algorithm}" if one.algorithm else one.library
-    if one.note:
-        return (name, task, who, "-", "-", "-", one.note)
-    took, base = median(one.seconds[1:]), median(ours.seconds[1:] or [np.nan])
-    apart = median(one.inertia) / median(ours.inertia or [np.nan]) - 1
-    share = limits.share(one.flops, took, THREADS) if one is ours and task == PASS and one.flops else ""
-    return (name, task, who, f"{took:.3f}", f"{took / base:.2f}", f"{apart:.1e}", share)
+def seeds(task: str, field: Sequence[Contender]) -> None:
+    """Each seed once: all count for the inertia, all but the first for the time."""
+    for seed in range(SEEDS):
+        for contender in field:
+            contender.fit(task, seed)
+
+
+def runs(task: str, field: Sequence[Contender]) -> None:
+    """The same again and again, once to warm up, when labels are written."""
+    for contender in field:
+        contender.fit(task, write=task == FIT)
+    first = [(contender.seconds or [np.inf])[0] for contender in field]
+    for i in turns.turns(first, REPEATS, np.inf if task == HELD else turns.FAR):
+        field[i].fit(task)

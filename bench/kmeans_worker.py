@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,25 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .kmeans import ARRAY, BATCHES, FAISS, FIT, HALVES, HELD, PASS, READ, SPARK, STREAMED, SUPER
+from .kmeans_field import ARRAY, BATCHES, DOUBLE, FAISS, FIT, HALVES, HELD, LLOYD, PASS, READ, SPARK, STREAMED, SUPER
 from .parquet import LEAN, own_threads
 from .peers import DASK, INTEL, US
 from .settings import THREADS
 
 LEAST = 90_000_000  # bytes of memory in which two threads can stream
-Fit = Callable[[Any], np.ndarray]  # rows -> centres
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Centres, and what else a library tells."""
+
+    centers: Any
+    labels: Any = None
+    iterations: int | None = None
+    passes: int | None = None
+
+
+Fit = Callable[[Any], Fitted]
 
 
 def main(library: str, algorithm: str, folder: str, threads: str) -> None:
@@ -32,6 +45,9 @@ def main(library: str, algorithm: str, folder: str, threads: str) -> None:
     sparse = Path(folder, "X.npz")
     X = as_csr(sp.load_npz(sparse)) if sparse.exists() else np.load(Path(folder, "X.npy"))
     start = np.load(Path(folder, "start.npy"))
+    if algorithm == DOUBLE:
+        X, start, algorithm = X.astype(np.float64), start.astype(np.float64), LLOYD
+    whole = {"bytes": size(X), "flops": 0.0 if sp.issparse(X) else 2.0 * X.shape[0] * start.size}  # of a pass
     for line in sys.stdin:
         order = json.loads(line)
         try:
@@ -40,10 +56,11 @@ def main(library: str, algorithm: str, folder: str, threads: str) -> None:
             elif order["task"] == HELD:
                 answer = held(algorithm, folder, start, order["iterations"], int(threads))
             else:
-                answer = timed(fitter(library, algorithm, folder, start, order), X, library, int(threads))
+                fit = fitter(library, algorithm, folder, start, order)
+                answer = timed(fit, X, library, int(threads), order["write"])
         except ImportError as error:
             answer = {"error": str(error)}
-        print(json.dumps(answer), file=reply, flush=True)
+        print(json.dumps(whole | answer), file=reply, flush=True)
 
 
 def as_csr(X: Any) -> sp.csr_matrix:
@@ -51,13 +68,21 @@ def as_csr(X: Any) -> sp.csr_matrix:
     return sp.csr_matrix((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), X.shape)
 
 
-def timed(fit: Fit, X: Any, library: str, threads: int) -> dict[str, Any]:
+def size(X: Any) -> int:
+    """Bytes."""
+    return sum(part.nbytes for part in (X.data, X.indices, X.indptr)) if sp.issparse(X) else X.nbytes
+
+
+def timed(fit: Fit, X: Any, library: str, threads: int, write: str | None) -> dict[str, Any]:
     gc.collect()
     with within(library, threads):
         began = time.perf_counter()
-        centers = fit(X)
+        found = fit(X)
         took = time.perf_counter() - began
-    return {"seconds": took, "inertia": inertia(X, np.asarray(centers, np.float64))}
+    labels, apart = nearest(X, np.asarray(found.centers, np.float64))
+    if write:
+        np.save(write, labels if found.labels is None else np.asarray(found.labels, np.int64))
+    return {"seconds": took, "inertia": apart, "iterations": found.iterations, "passes": found.passes}
 
 
 def labelled(library: str, X: Any, start: np.ndarray, threads: int) -> dict[str, Any]:
@@ -73,11 +98,10 @@ def labelled(library: str, X: Any, start: np.ndarray, threads: int) -> dict[str,
         rows = X[first : first + 8192]
         dense = np.asarray(rows.toarray() if sp.issparse(rows) else rows, np.float64)
         apart += float(np.square(dense - start[found[first : first + 8192]]).sum())
-    answer = {"seconds": took, "inertia": apart}
-    return answer if sp.issparse(X) else answer | {"flops": 2.0 * X.shape[0] * start.size}
+    return {"seconds": took, "inertia": apart}
 
 
-def labeller(library: str, X: Any, start: np.ndarray) -> Fit:
+def labeller(library: str, X: Any, start: np.ndarray) -> Callable[[Any], np.ndarray]:
     """Rows -> labels under these centres."""
     if library == FAISS:
         import faiss
@@ -100,7 +124,7 @@ def held(way: str, folder: str, start: np.ndarray, iterations: int, threads: int
     import shardlearn
     from shardlearn.cluster import KMeans
 
-    X, path = np.load(Path(folder, "X.npy")), str(Path(folder, "X.parquet"))
+    X, path = np.load(Path(folder, "X.npy")), str(Path(folder, "rows.parquet"))
     limit = max(int(0.9 * X.nbytes), LEAST) if way == STREAMED else 4 * X.nbytes + LEAST
     model = KMeans(len(start), init=start, n_init=1, tol=0.0, max_iter=iterations)
     gc.collect()
@@ -108,10 +132,11 @@ def held(way: str, folder: str, start: np.ndarray, iterations: int, threads: int
     if way == READ:
         for _ in range(iterations):
             own_threads(65_536, **LEAN)(path)
-        return {"seconds": time.perf_counter() - began, "inertia": float("nan")}
+        return {"seconds": time.perf_counter() - began, "inertia": float("nan"), "passes": iterations}
     with shardlearn.engine("threads", workers=threads, memory=limit):
         model.fit(X if way == ARRAY else path)
-    return {"seconds": time.perf_counter() - began, "inertia": model.inertia_}
+    took, told = time.perf_counter() - began, {"iterations": model.n_iter_, "passes": model.report_.passes}
+    return {"seconds": took, "inertia": model.inertia_, **told}
 
 
 def within(library: str, threads: int) -> Any:
@@ -142,7 +167,13 @@ def fitter(library: str, algorithm: str, folder: str, start: np.ndarray, order: 
     else:
         settings |= {"max_iter": most if task == HALVES else 1}
     model = getattr(kinds, name)(k, n_init=1, tol=0.0, random_state=order["seed"], **settings)
-    return lambda X: model.fit(X).cluster_centers_
+    return lambda X: fitted(model.fit(X))
+
+
+def fitted(model: Any) -> Fitted:
+    """What an estimator of scikit-learn's kind tells."""
+    done, passes = getattr(model, "n_iter_", None), getattr(getattr(model, "report_", None), "passes", None)
+    return Fitted(model.cluster_centers_, getattr(model, "labels_", None), None if done is None else int(done), passes)
 
 
 def family(library: str) -> Any:
@@ -159,10 +190,10 @@ def of_faiss(start: np.ndarray, iterations: int) -> Fit:
     """All points count, as they do for the others."""
     import faiss
 
-    def fit(X: np.ndarray) -> np.ndarray:
+    def fit(X: np.ndarray) -> Fitted:
         model = faiss.Kmeans(X.shape[1], len(start), niter=iterations, max_points_per_centroid=1 << 30, seed=1)
         model.train(X, init_centroids=start)
-        return model.centroids
+        return Fitted(model.centroids, iterations=len(model.obj))
 
     return fit
 
@@ -171,12 +202,12 @@ def of_super(start: np.ndarray, iterations: int) -> Fit:
     """All rows, all iterations, in float32 and without levels; it starts at rows of its own choice."""
     import superkmeans
 
-    def fit(X: np.ndarray) -> np.ndarray:
+    def fit(X: np.ndarray) -> Fitted:
         settings = {"hierarchical": False, "sampling_fraction": 1.0, "max_points_per_cluster": len(X)}
         model = superkmeans.SuperKMeans(
             len(start), X.shape[1], iters=iterations, n_threads=THREADS, early_termination=False, **settings
         )
-        return model.train(X)
+        return Fitted(model.train(X), iterations=len(model.iteration_stats))
 
     return fit
 
@@ -185,9 +216,10 @@ def of_dask(start: np.ndarray, iterations: int) -> Fit:
     import dask.array
     from dask_ml.cluster import KMeans
 
-    def fit(X: np.ndarray) -> np.ndarray:
+    def fit(X: np.ndarray) -> Fitted:
         rows = dask.array.from_array(X, chunks=(-(-len(X) // THREADS), X.shape[1]), name=False)
-        return KMeans(len(start), init=start, max_iter=iterations, tol=0.0).fit(rows).cluster_centers_
+        model = KMeans(len(start), init=start, max_iter=iterations, tol=0.0).fit(rows)
+        return Fitted(model.cluster_centers_, iterations=int(model.n_iter_))
 
     return fit
 
@@ -198,7 +230,12 @@ def of_spark(folder: str, start: np.ndarray, iterations: int) -> Fit:
 
     rows = in_java(folder)
     model = KMeans(k=len(start), initMode="random", maxIter=iterations, tol=0.0, seed=1)
-    return lambda X: np.array(model.fit(rows).clusterCenters())
+
+    def fit(X: np.ndarray) -> Fitted:
+        found = model.fit(rows)
+        return Fitted(np.array(found.clusterCenters()), iterations=found.summary.numIter)
+
+    return fit
 
 
 @cache
@@ -208,7 +245,7 @@ def in_java(folder: str) -> Any:
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.master(f"local[{THREADS}]").config("spark.driver.memory", "8g").getOrCreate()
-    table = session.read.parquet(str(Path(folder, "X.parquet"))).repartition(4 * THREADS)
+    table = session.read.parquet(str(Path(folder, "rows.parquet"))).repartition(4 * THREADS)
     rows = VectorAssembler(inputCols=table.columns, outputCol="features").transform(table).select("features").cache()
     rows.count()
     return rows
@@ -217,13 +254,15 @@ def in_java(folder: str) -> Any:
 FITTERS = {FAISS: of_faiss, SUPER: of_super, DASK: of_dask}
 
 
-def inertia(X: Any, centers: np.ndarray) -> float:
-    total, half = 0.0, 0.5 * (centers * centers).sum(axis=1)
+def nearest(X: Any, centers: np.ndarray) -> tuple[np.ndarray, float]:
+    """The nearest centre of each row in float64, and the sum of squared distances to them."""
+    total, half, labels = 0.0, 0.5 * (centers * centers).sum(axis=1), np.empty(X.shape[0], np.int64)
     for first in range(0, X.shape[0], 8192):
         part = X[first : first + 8192].astype(np.float64)
-        squares = part.multiply(part) if sp.issparse(part) else part * part
-        total += float(squares.sum() + 2.0 * (half - part @ centers.T).min(axis=1).sum())
-    return total
+        squares, scores = part.multiply(part) if sp.issparse(part) else part * part, half - part @ centers.T
+        labels[first : first + 8192] = scores.argmin(axis=1)
+        total += float(squares.sum() + 2.0 * scores.min(axis=1).sum())
+    return labels, total
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from statistics import median
 
 import numpy as np
 
@@ -21,17 +20,17 @@ LANES = {"avx512": 8, "avx2": 4, "scalar": 1}
 HEAD = ("share of the machine", "data", "threads", "reached", "of", "share")
 
 
+@cache
 def peaks(threads: int) -> tuple[float, float]:
     """Fused multiply-adds in float64 as flops a second, and bytes read a second, of all threads together."""
     arrays = [np.ones(WORDS) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
         flops = 2 * 12 * LANES[kernels.simd()] * ROUNDS * threads
-        adding = _median(lambda: list(pool.map(_native.peak_flops, [ROUNDS] * threads)))
-        reading = _median(lambda: list(pool.map(_native.peak_read, arrays)))
+        adding = _least(lambda: list(pool.map(_native.peak_flops, [ROUNDS] * threads)))
+        reading = _least(lambda: list(pool.map(_native.peak_read, arrays)))
     return flops / adding, 8 * WORDS * threads / reading
 
 
-@cache
 def peak_of_scores(threads: int) -> float:
     """Flops a second in float32: twice as many lanes as `peaks` has."""
     return 2 * peaks(threads)[0]
@@ -43,14 +42,21 @@ def share(flops: float, seconds: float, threads: int) -> str:
     return f"{reached / 1e9:.0f} GFLOP/s, {reached / peak_of_scores(threads):.0%} of the peak"
 
 
-def _median(run) -> float:
+def reading(size: float, seconds: float, threads: int) -> str:
+    """How far so many bytes of rows are from what a loop reads that does nothing else."""
+    reached = size / seconds
+    return f"{reached / 1e9:.1f} GB/s, {reached / peaks(threads)[1]:.0%} of reading"
+
+
+def _least(run) -> float:
+    """Seconds when nothing came between."""
     run()
     times = []
     for _ in range(REPEATS):
         began = time.perf_counter()
         run()
         times.append(time.perf_counter() - began)
-    return median(times)
+    return min(times)
 
 
 def shares(results: Sequence[Contender]) -> list[tuple[str, ...]]:

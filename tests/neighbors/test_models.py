@@ -135,7 +135,7 @@ def test_rows_on_disk_are_kept_if_asked_for(rows: tuple[pd.DataFrame, str], tmp_
         file.unlink()
     back = shardlearn.load(tmp_path / "m")
     np.testing.assert_array_equal(back.predict(X), KNeighborsClassifier().fit(X, frame["y"].to_numpy()).predict(X))
-    assert back.to_sklearn().predict(X.to_numpy()).tolist() == back.predict(X).tolist()
+    assert back.to_sklearn().predict(X).tolist() == back.predict(X).tolist()
 
 
 def test_a_base_that_changed_is_refused(rows: tuple[pd.DataFrame, str], tmp_path: Path) -> None:

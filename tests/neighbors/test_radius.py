@@ -205,7 +205,6 @@ def test_stretches_hold_no_more_than_they_may() -> None:
     counts = np.array([5, 0, 3, 90, 1, 1, 1, 7])
     assert stretches(counts, 8) == [(0, 3), (3, 4), (4, 7), (7, 8)]
     assert stretches(counts, 1000) == [(0, 8)]
-    assert stretches(counts, 1000, 3) == [(0, 3), (3, 6), (6, 8)]
 
 
 def test_rows_of_the_fit_are_not_their_own_neighbours() -> None:

@@ -128,7 +128,14 @@ def test_clusters_that_do_not_fit_together_are_refused(name, value, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("cluster_centers_", X[:5, :3]), ("counts_", X[0]), ("sums_", X), ("n_steps_", -1), ("seed_", 1.5)],
+    [
+        ("cluster_centers_", X[:5, :3]),
+        ("counts_", X[0]),
+        ("counts_", np.array([3.0, 1.0, -1.0, 2.0, 2.0])),
+        ("sums_", X),
+        ("n_steps_", -1),
+        ("seed_", 1.5),
+    ],
 )
 def test_batches_that_do_not_fit_together_are_refused(name, value, tmp_path):
     shardlearn.save(MODELS["mini-batch"], tmp_path / "m")

@@ -46,7 +46,8 @@ class Predictions:
     """Predictions of a path, glob, dataset, reader or Source, in the order of its rows.
 
     Nothing is computed before it is asked for, and nothing is kept: each method below reads the data again, a bounded
-    window at a time.
+    window at a time. scikit-learn's ``set_output`` and ``transform_output`` apply to what is in memory only; a frame of
+    predictions, if there is room for it, is ``.to_arrow().to_pandas()``.
     """
 
     title: str  # "LogisticRegression.predict_proba"

@@ -73,22 +73,18 @@ class Around:
         limit = self.metric.reach(self.radius, queries.shape[1])
         return RowsWithin(queries, limit, self.metric, pairs, self.outcome.targets)
 
-    def one_batch(self, blocks: Sequence[Block], most: int, fold: Fold) -> Iterator[Block]:
+    def one_batch(self, blocks: Sequence[Block], fold: Fold) -> Iterator[Block]:
         """Two passes: pairs are counted, and gathered, as many of them together as there is room for."""
         X = concat_rows([block.X for block in blocks])
-        n, p = X.shape
-        counted = [
-            fold(Query(self.asked(slice_rows(X, at, min(at + most, n))), beside=beside(self, min(most, n), p)))
-            for at in range(0, n, most)
-        ]
-        counts, firsts = np.concatenate(counted), np.cumsum([0, *(block.n for block in blocks)]).tolist()
-        for start, stop in stretches(counts, self._most(1), most):
+        counts: Ints = fold(Query(self.asked(X), beside=beside(self, *X.shape)))
+        n, firsts = len(counts), np.cumsum([0, *(block.n for block in blocks)]).tolist()
+        for start, stop in stretches(counts, self._most(1)) or [(0, 0)]:
             query = self.gathered(slice_rows(X, start, stop), int(counts[start:stop].sum(dtype=np.int64)))
-            inside: Inside = fold(Query(query, beside=beside(self, stop - start, p)))
+            inside: Inside = fold(Query(query, beside=beside(self, stop - start, X.shape[1])))
             balls = inside.lists(stop - start, self.outcome.targets)
             for block, first in zip(blocks, firsts[:-1], strict=True):
                 low, high = max(start, first), min(stop, first + block.n)
-                if low < high:
+                if low < high or (not block.n and start <= first < stop + (stop == n)):
                     yield self.made(block.slice(low - first, high - first), some(balls, low - start, high - start))
 
     def made(self, block: Block, balls: Balls) -> Block:
@@ -139,14 +135,13 @@ class Around:
         return inside.lists(X.shape[0], asked.targets)
 
 
-def stretches(counts: Ints, pairs: int, queries: int | None = None) -> list[tuple[int, int]]:
-    """Neighbouring queries with about so many pairs together at most, and no more than so many; one at least."""
+def stretches(counts: Ints, pairs: int) -> list[tuple[int, int]]:
+    """Neighbouring queries with about so many pairs together at most; one at least."""
     ends = np.cumsum(counts)
     out, start, n = [], 0, len(counts)
     while start < n:
         before = int(ends[start - 1]) if start else 0
         stop = max(int(np.searchsorted(ends, before + pairs, side="right")), start + 1)
-        stop = min(stop, n if queries is None else start + queries)
         out.append((start, stop))
         start = stop
     return out

@@ -21,7 +21,7 @@ class Nearest(Neighbors):
     def _count(self, n_neighbors: Any, alone: bool) -> int:
         """The number of neighbours, checked in scikit-learn's words."""
         k = self.get_params(deep=False).get("n_neighbors") if n_neighbors is None else n_neighbors
-        if not isinstance(k, int | np.integer):
+        if not isinstance(k, int | np.integer) or isinstance(k, bool):
             raise ParameterError(f"n_neighbors does not take {type(k)} value, enter integer value", code="SL1001")
         if k <= 0:
             raise ParameterError(f"Expected n_neighbors > 0. Got {k}", code="SL1001")
@@ -56,7 +56,7 @@ class Nearest(Neighbors):
         asked = self._asked(X)
         k = self._count(n_neighbors, asked.alone)
         outcome = Listed(return_distance)
-        return answer(self, "kneighbors", lambda: self._search(outcome, k, asked.alone), asked.X)
+        return answer(self, "kneighbors", lambda: self._search(outcome, k, asked.alone), asked)
 
     def kneighbors_graph(self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity") -> Any:
         """The neighbours of each row as a sparse matrix.
@@ -139,7 +139,7 @@ class Within(Neighbors):
 
     def _within(self, X: Any, radius: float | None) -> tuple[Array, Array]:
         asked = self._asked(X)
-        found = answer(self, "radius_neighbors", lambda: self._around(ListedBalls(), radius, asked.alone), asked.X)
+        found = answer(self, "radius_neighbors", lambda: self._around(ListedBalls(), radius, asked.alone), asked)
         distance, ids = found if isinstance(found, tuple) else found.to_numpy()
         return distance, ids
 

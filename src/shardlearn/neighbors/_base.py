@@ -13,11 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from shardlearn.core.block import Block
-from shardlearn.core.errors import SourceChangedError
+from shardlearn.core.errors import InputError, SourceChangedError
 from shardlearn.core.events import ignore
-from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, concat_rows, nbytes, slice_rows
+from shardlearn.core.matrix import Array, Csr, Floats, Ints, Matrix, nbytes, slice_rows
 from shardlearn.data import Laid, Source, lay_out, open_source
-from shardlearn.data.arrays import MatrixSource, packed
 from shardlearn.data.files import REMOTE, without_secrets
 from shardlearn.engines.stopping import still_wanted
 from shardlearn.faces.identity import READING
@@ -83,20 +82,25 @@ class Named:
     @contextmanager
     def opened(self) -> Iterator[Laid]:
         """The rows as blocks, if they are still the same."""
-        source = self.source or open_source(list(self.paths), **self.reading)
+        source = self.source or self.open()
         try:
             if source.stamp() != self.stamp:
-                raise SourceChangedError(
-                    "The rows that the model refers to have changed since it was fitted.",
-                    code="SL2210",
-                    where=source.label,
-                    needed="the same files, neither written again nor moved",
-                    fix='fit again; with store="rows" a model keeps its rows',
-                )
-            yield lay_out(source, self.y)
+                raise changed(source.label)
+            laid = lay_out(source, self.y)
+            if laid.rows != self.rows:
+                raise changed(source.label, f"{laid.rows:,} rows, and {self.rows:,} at fit")
+            yield laid
         finally:
             if self.source is None:
                 source.close()
+
+    def open(self) -> Source:
+        """The rows as a source, if they are there."""
+        try:
+            return open_source(list(self.paths), **self.reading)
+        except InputError as error:
+            where = error.where or ", ".join(map(without_secrets, self.paths))
+            raise changed(where, error.first + (f": {error.found}" if error.found else "")) from error
 
     def to_text(self) -> str:
         """What a saved model keeps of it."""
@@ -114,6 +118,17 @@ class Named:
 Base: TypeAlias = Held | Named
 
 
+def changed(where: str, found: str = "") -> SourceChangedError:
+    return SourceChangedError(
+        "The rows that the model refers to have changed since it was fitted.",
+        code="SL2210",
+        where=where,
+        found=found,
+        needed="the same files, neither written again nor moved",
+        fix='fit again; with store="rows" a model keeps its rows',
+    )
+
+
 def named(laid: Laid, X: Any, y: Any) -> Named:
     """A reference to the rows of a fit."""
     spec, source = laid.source.spec, laid.source
@@ -126,23 +141,12 @@ def named(laid: Laid, X: Any, y: Any) -> Named:
     return Named(() if nameless else where, reading, target, source.stamp(), laid.rows, kept)
 
 
-def held(laid: Laid) -> tuple[Matrix, Array | None, Ints | None]:
-    """All rows in memory, y, and the rows' ids where some were left out; arrays stay where they are."""
-    if isinstance(laid.source, MatrixSource) and laid.missing != "drop":
-        return packed(laid.source.X, np.dtype(laid.dtype)), laid.given[0], None
-    blocks = [block for _, block in laid.blocks.read(laid.grid.blocks, emit=ignore)]
-    y = None if laid.empty().y is None else np.concatenate([block.y for block in blocks if block.y is not None])
-    ids = np.concatenate([block.row_ids() for block in blocks])
-    whole = len(ids) == laid.rows
-    return concat_rows([block.X for block in blocks]), y, None if whole else ids
-
-
-def digest(base: Base, classes: Array | None) -> str:
+def digest(base: Base, classes: Array | None, supervised: bool) -> str:
     """SHA-256 of the rows, their ids and targets, as bytes; rows that are not held are read for it."""
     digests = {name: hashlib.sha256() for name in ("values", "columns", "counts", "ids", "y")}
 
     def take(block: Block) -> None:
-        y = None if block.y is None else np.ascontiguousarray(block.y, np.float64)
+        y = None if block.y is None or not supervised else np.ascontiguousarray(block.y, np.float64)
         arrays = {"ids": block.row_ids(), "y": y, **features(block.X)}
         for name, array in arrays.items():
             if array is not None:

@@ -13,7 +13,7 @@ from shardlearn.core.matrix import Array
 from shardlearn.faces.bases import ClassifierMixin
 from shardlearn.faces.labels import LABELS, encoded, one_column, whole_labels
 from shardlearn.faces.scores import Accuracy, share
-from shardlearn.faces.session import Session, fitting
+from shardlearn.faces.session import Session
 
 from ._asking import Nearest
 from ._face import Store
@@ -131,8 +131,7 @@ class KNeighborsClassifier(ClassifierMixin, Nearest):
         InputError
             The data can't be used as it is; the error says where and why.
         """
-        self._check()
-        with fitting(self, X, one_column(y), None, also=(LABELS,)) as fit:
+        with self._fitting(X, one_column(y), also=(LABELS,)) as fit:
             (found,) = fit.first
             fit.publish(classes_=whole_labels(found))
             named = self._keep(fit, X, y)
@@ -199,12 +198,12 @@ class KNeighborsClassifier(ClassifierMixin, Nearest):
         """
         asked = self._asked(X)
         search = self._search(self._votes(shares=False), self._count(None, asked.alone), asked.alone)
-        return share(scored(self, (asked.X, y, sample_weight), search, Accuracy))
+        return share(scored(self, (asked, y, sample_weight), search, Accuracy))
 
     def _answer(self, title: str, X: Any, shares: bool) -> Any:
         asked = self._asked(X)
         k = self._count(None, asked.alone)
-        return answer(self, title, lambda: self._search(self._votes(shares), k, asked.alone), asked.X)
+        return answer(self, title, lambda: self._search(self._votes(shares), k, asked.alone), asked)
 
     def _votes(self, shares: bool) -> Votes:
         return Votes(self.classes_, self.weights, shares)

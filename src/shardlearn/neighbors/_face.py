@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from sklearn import neighbors
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from shardlearn.core.errors import InputError, StorageError
+from shardlearn.core.errors import InputError, ParameterError, StorageError
 from shardlearn.core.matrix import Array, Csr, Ints, Matrix
+from shardlearn.core.statistic import Statistic
 from shardlearn.faces.estimator import Face
 from shardlearn.faces.parameters import check_parameters, refuse
-from shardlearn.faces.session import Session
+from shardlearn.faces.session import Session, fitting
 from shardlearn.faces.wary import search as search_bad_values
 from shardlearn.statistics.distances import METRICS, Metric
 
 from ._around import Around
-from ._base import Base, Held, Named, digest, held, named
+from ._base import Base, Held, Named, digest, named
 from ._gathered import Gathering
+from ._keeping import bring, must_fit
 from ._outcomes import Outcome
-from ._search import Search
+from ._search import Asked, Search
 from ._trees import Trees
 
+NUMBERS = ("n_neighbors", "radius", "p", "leaf_size", "n_jobs")  # scikit-learn would take True as 1
 ALIASES = {"l2": "euclidean", "l1": "manhattan", "cityblock": "manhattan"}
 INVERSE = "distances of inner products are negative: their inverses are no weights"
 
 Store = Literal["auto", "rows"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Whose neighbours are asked for: rows of X, or of the base itself."""
-
-    X: Any
-    alone: bool
 
 
 class Neighbors(Face):
@@ -50,6 +46,7 @@ class Neighbors(Face):
     row_ids_: Ints
     base_: str
     classes_: Array
+    _supervised: ClassVar[bool] = True
     _named: Named | None
     _trees: Trees
 
@@ -75,13 +72,23 @@ class Neighbors(Face):
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _fitting(self, X: Any, y: Any, also: Sequence[Statistic[Any]] = ()) -> Iterator[Session]:
+        """A fit whose parameters can be honoured, and whose rows can be kept, if they are to be."""
+        self._check()
+        with fitting(self, X, y, None, also=also, supervised=self._supervised) as fit:
+            if self._keeps_rows(fit) and fit.laid.missing != "drop":
+                must_fit(fit, fit.laid.rows)
+            yield fit
+
     def _check(self) -> Metric:
         """Refuse parameters that can't be honoured."""
         check_parameters(self)
         told = self.get_params(deep=False)
-        if not isinstance(told["metric"], str) or ALIASES.get(told["metric"], told["metric"]) not in METRICS:
-            fix = "one of " + ", ".join(sorted({*METRICS, *ALIASES}))
-            raise refuse(self, "metric", why="its distances are not defined here", fix=fix)
+        for name in NUMBERS:
+            if isinstance(told.get(name), bool):
+                words = f"The '{name}' parameter of {type(self).__name__} must be a number. Got {told[name]} instead."
+                raise ParameterError(words, code="SL1001", where=f"{type(self).__name__}(...)")
         if told["metric_params"]:
             raise refuse(self, "metric_params", why="no metric here has any", fix="metric_params=None")
         metric = self._metric()
@@ -93,7 +100,10 @@ class Neighbors(Face):
 
     def _metric(self) -> Metric:
         told = self.get_params(deep=False)
-        name = ALIASES.get(told["metric"], str(told["metric"]))
+        name = ALIASES.get(told["metric"], told["metric"]) if isinstance(told["metric"], str) else ""
+        if name not in METRICS:
+            fix = "one of " + ", ".join(sorted({*METRICS, *ALIASES}))
+            raise refuse(self, "metric", why="its distances are not defined here", fix=fix)
         if name != "minkowski":
             return Metric(name)
         power = 2.0 if told["p"] is None else float(told["p"])
@@ -114,11 +124,9 @@ class Neighbors(Face):
                 needed="latitude and longitude, in radians",
             )
         fit.publish(effective_metric_=self._metric().name)
-        if fit.laid.in_memory or self.get_params(deep=False)["store"] == "rows":
-            rows, labels, ids = held(fit.laid)
-            fit.publish(rows_=rows, row_ids_=ids, n_samples_fit_=int(rows.shape[0]))
-            if labels is not None:
-                fit.publish(targets_=self._targets(labels, fit))
+        if self._keeps_rows(fit):
+            rows, targets, ids = bring(fit, lambda labels: self._targets(labels, fit))
+            fit.publish(rows_=rows, row_ids_=ids, targets_=targets, n_samples_fit_=int(rows.shape[0]))
             return None
         base = named(fit.laid, X, y)
         fit.publish(n_samples_fit_=fit.found.rows, base_=base.to_text() if base.paths else "")
@@ -126,8 +134,12 @@ class Neighbors(Face):
             fit.publish(targets_=fit.laid.given[0])
         return base
 
-    def _targets(self, labels: Array, fit: Session) -> Array:
-        """y as it is kept; by estimators that have one: they say how."""
+    def _keeps_rows(self, fit: Session) -> bool:
+        """Or refers to them."""
+        return fit.laid.in_memory or bool(self.get_params(deep=False)["store"] == "rows")
+
+    def _targets(self, labels: Array, fit: Session) -> Array | None:
+        """y as it is kept; None: it is not."""
         raise NotImplementedError
 
     # -- what is kept ------------------------------------------------------------------------------------------------
@@ -156,7 +168,9 @@ class Neighbors(Face):
         """What the fingerprint is made of: the same for rows that are kept and rows that are referred to."""
         held_or_named = {"rows_", "targets_", "row_ids_", "base_"}
         fitted = {name: value for name, value in super()._fitted().items() if name not in held_or_named}
-        return fitted | {"base": digest(self._base(), getattr(self, "classes_", None))} if fitted else {}
+        if not fitted:
+            return {}
+        return fitted | {"base": digest(self._base(), getattr(self, "classes_", None), self._supervised)}
 
     @property
     def _holds(self) -> str:
@@ -184,22 +198,38 @@ class Neighbors(Face):
     def to_sklearn(self) -> Any:
         """A plain scikit-learn estimator of the same name and parameters, fitted on the rows that are held.
 
+        Where scikit-learn's trees lack the metric, or rows are sparse, its ``algorithm`` is "brute": the answers are
+        the same. Ids are positions among the rows that are held.
+
         Returns
         -------
         estimator
             Of the class of the same name in scikit-learn. Its distances agree to rounding.
+
+        Raises
+        ------
+        ParameterError
+            scikit-learn has no such metric, or not for sparse rows.
         """
         check_is_fitted(self)
         base, metric = self._held("to_sklearn()"), self._metric()
         if metric.name == "inner_product":
             raise refuse(self, "metric", why="scikit-learn has no such metric", fix='metric="cosine"')
-        X: Any = base.X
-        if isinstance(X, Csr):
-            from scipy.sparse import csr_array
+        if isinstance(base.X, Csr) and metric.name not in neighbors.VALID_METRICS_SPARSE["brute"]:
+            fix = 'fit on dense rows, or metric="euclidean", "manhattan" or "cosine"'
+            raise refuse(self, "metric", why="scikit-learn has no such distance of sparse rows", fix=fix)
+        peer = self._peer().set_params(**self._there(base))
+        peer.fit(_as_scipy(base.X), None if base.y is None else self._labels())
+        if hasattr(self, "feature_names_in_"):
+            peer.feature_names_in_ = self.feature_names_in_.copy()
+        return peer
 
-            X = csr_array((X.data, X.indices, X.indptr), shape=X.shape)
-        peer = self._peer()
-        return peer.fit(X) if base.y is None else peer.fit(X, self._labels())
+    def _there(self, base: Held) -> dict[str, Any]:
+        """Parameters that scikit-learn takes otherwise."""
+        told = self.get_params(deep=False)
+        lacks = isinstance(base.X, Csr) or told["metric"] not in neighbors.VALID_METRICS.get(told["algorithm"], ())
+        tree = told["algorithm"] in ("kd_tree", "ball_tree")
+        return ({"algorithm": "brute"} if tree and lacks else {}) | ({"p": 2} if told["p"] is None else {})
 
     def _labels(self) -> Array:
         """y of the rows that are held, as it was given."""
@@ -218,12 +248,8 @@ class Neighbors(Face):
             return Asked(X, alone=False)
         base = self._base()
         if isinstance(base, Named):
-            return Asked(base.source or _opened(base), alone=True)
-        if isinstance(base.X, Csr):
-            from scipy.sparse import csr_array
-
-            return Asked(csr_array((base.X.data, base.X.indices, base.X.indptr), shape=base.X.shape), alone=True)
-        return Asked(base.X, alone=True)
+            return Asked(base.source or base.open(), alone=True)
+        return Asked(_as_scipy(base.X), alone=True)
 
     def _search(self, outcome: Outcome, k: int, alone: bool) -> Search:
         classes = getattr(self, "classes_", None) if outcome.targets is not None else None
@@ -231,14 +257,29 @@ class Neighbors(Face):
 
     def _around(self, outcome: Gathering, radius: Any, alone: bool) -> Around:
         classes = getattr(self, "classes_", None) if outcome.targets is not None else None
-        far = float(self.get_params(deep=False)["radius"] if radius is None else radius)
-        return Around(self._base(), far, self._metric(), outcome, alone, classes, self._algorithm())
+        return Around(self._base(), self._far(radius), self._metric(), outcome, alone, classes, self._algorithm())
 
     def _algorithm(self) -> str:
         return str(self.get_params(deep=False)["algorithm"])
 
+    def _far(self, radius: Any) -> float:
+        """The radius, checked."""
+        far = self.get_params(deep=False)["radius"] if radius is None else radius
+        if isinstance(far, bool) or not isinstance(far, Real) or np.isnan(float(far)):
+            raise ParameterError(
+                f"radius does not take {far!r} of type {type(far)}, enter a number",
+                code="SL1001",
+                where=type(self).__name__,
+                fix="radius=..., of the method or of the estimator",
+            )
+        return float(far)
 
-def _opened(base: Named) -> Any:
-    from shardlearn.data import open_source
 
-    return open_source(list(base.paths), **base.reading)
+def _as_scipy(X: Matrix) -> Any:
+    """The rows as scikit-learn takes them: some of its distances know 32-bit offsets alone."""
+    if not isinstance(X, Csr):
+        return X
+    from scipy.sparse import csr_array
+
+    indptr = X.indptr.astype(np.int32) if X.indptr[-1] <= np.iinfo(np.int32).max else X.indptr
+    return csr_array((X.data, X.indices, indptr), shape=X.shape)

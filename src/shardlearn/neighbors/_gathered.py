@@ -13,7 +13,7 @@ from shardlearn.core.block import Block
 from shardlearn.core.errors import InputError
 from shardlearn.core.matrix import Array, Floats, Ints
 
-from ._outcomes import Weights, across, contiguous, without_features
+from ._outcomes import Weights, across, as_weights, contiguous, no_weights, without_features
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,7 @@ class BallMeans:
 def weighed(weights: Weights, near: Nearby) -> Floats:
     """(h,) weights of neighbours; where some lie at the row itself, they alone count."""
     if callable(weights):
-        given = weights(near.apart(near.distance.copy()))
-        return np.concatenate([np.zeros(0), *(np.asarray(one, np.float64) for one in given)])
+        return as_rows_of_weights(weights(near.apart(near.distance.copy())), near.counts)
     if weights != "distance":
         return np.ones(len(near.distance))
     with np.errstate(divide="ignore", over="ignore"):
@@ -176,3 +175,16 @@ def weighed(weights: Weights, near: Nearby) -> Floats:
     at = np.isinf(weight)
     alone = np.bincount(near.row, at, minlength=len(near.counts)) > 0
     return np.where(alone[near.row], at.astype(np.float64), weight)
+
+
+def as_rows_of_weights(given: Any, counts: Ints) -> Floats:
+    """What a callable gave, if it is a weight for each distance of each row, one after the other."""
+    needed = f"an array or a list of {len(counts):,} arrays"
+    try:
+        rows = list(given)
+    except TypeError:
+        raise no_weights(type(given).__name__, needed) from None
+    if len(rows) != len(counts):
+        raise no_weights(f"{type(given).__name__} of length {len(rows):,}", needed)
+    pairs = enumerate(zip(rows, counts.tolist(), strict=True))
+    return np.concatenate([np.zeros(0), *(as_weights(one, (count,), f", for row {i:,}") for i, (one, count) in pairs)])

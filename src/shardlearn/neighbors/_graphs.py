@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from shardlearn.core.errors import ParameterError
+
+from ._asking import Nearest, Within
+from ._face import Neighbors
 from ._nearest import NearestNeighbors
 
 
@@ -52,8 +64,9 @@ def kneighbors_graph(
            [0., 0., 1.],
            [1., 0., 0.]])
     """
-    model = fitted(X, metric, p, metric_params)
-    return model.kneighbors_graph(queries(X, mode, include_self), n_neighbors, mode)
+    told = {"metric": metric, "p": p, "metric_params": metric_params}
+    check("kneighbors_graph", n_neighbors=n_neighbors, p=p, mode=mode, include_self=include_self, n_jobs=n_jobs)
+    return fitted(X, Nearest, told).kneighbors_graph(queries(X, mode, include_self), n_neighbors, mode)
 
 
 def radius_neighbors_graph(
@@ -101,15 +114,47 @@ def radius_neighbors_graph(
            [0., 0., 0.],
            [1., 0., 0.]])
     """
-    model = fitted(X, metric, p, metric_params)
-    return model.radius_neighbors_graph(queries(X, mode, include_self), radius, mode)
+    told = {"metric": metric, "p": p, "metric_params": metric_params}
+    check("radius_neighbors_graph", radius=radius, p=p, mode=mode, include_self=include_self, n_jobs=n_jobs)
+    return fitted(X, Within, told).radius_neighbors_graph(queries(X, mode, include_self), radius, mode)
 
 
-def fitted(X: Any, metric: str, p: float, metric_params: dict[str, Any] | None) -> Any:
-    """X itself, where it is an estimator."""
-    if hasattr(X, "kneighbors_graph") or hasattr(X, "radius_neighbors_graph"):
-        return X
-    return NearestNeighbors(metric=metric, p=p, metric_params=metric_params).fit(X)
+TAKEN: dict[str, list[Any]] = {
+    "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    "radius": [Real],
+    "mode": [StrOptions({"connectivity", "distance"})],
+    "p": Neighbors._parameter_constraints["p"],
+    "include_self": ["boolean", StrOptions({"auto"})],
+    "n_jobs": [Integral, None],
+}
+
+
+def check(name: str, **told: Any) -> None:
+    """Refuse a value of the wrong type or range, in scikit-learn's words."""
+    try:
+        validate_parameter_constraints({one: TAKEN[one] for one in told}, told, caller_name=name)
+    except InvalidParameterError as error:
+        raise ParameterError(str(error), code="SL1001", where=f"{name}(...)") from None
+
+
+def fitted(X: Any, kind: type[Neighbors], told: dict[str, Any]) -> Any:
+    """X itself, where it is an estimator that was told the same."""
+    if not isinstance(X, Neighbors):
+        return NearestNeighbors(**told).fit(X)
+    if not isinstance(X, kind):
+        raise ParameterError(
+            f"A {type(X).__name__} does not find neighbours in this way.",
+            code="SL1001",
+            needed="rows, or one of " + ", ".join(sorted(one.__name__ for one in kind.__subclasses__())),
+        )
+    for name, own in X.get_params(deep=False).items():
+        if name in told and told[name] != own:
+            raise ParameterError(
+                f"Got {told[name]} for {name}, while the estimator has {own} for the same parameter.",
+                code="SL1001",
+                fix=f"{name}={own!r}",
+            )
+    return X
 
 
 def queries(X: Any, mode: str, include_self: bool | str) -> Any:
@@ -118,4 +163,4 @@ def queries(X: Any, mode: str, include_self: bool | str) -> Any:
         include_self = mode == "connectivity"
     if not include_self:
         return None
-    return X._asked(None).X if hasattr(X, "_asked") else X
+    return X._asked(None).X if isinstance(X, Neighbors) else X

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 from sklearn import neighbors
 from sklearn.utils._param_validation import Interval
 
-from shardlearn.faces.session import fitting
+from shardlearn.core.matrix import Array
+from shardlearn.faces.session import Session
 
 from ._asking import Nearest, Within
 from ._face import Store
@@ -35,7 +36,7 @@ class NearestNeighbors(Nearest, Within):
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
         How rows in memory are searched; the answer is the same, bit for bit. "kd_tree": through a tree, where the
         metric allows one (Minkowski's with whole powers). "brute": all rows are looked at. "auto" and "ball_tree":
-        through a tree where it helps, which is found out when some hundred queries have been asked.
+        through a tree where it helps, which is found out when 1,000 queries have been asked.
     leaf_size : int, default=30
         Of scikit-learn's trees; changes nothing.
     metric : str, default="minkowski"
@@ -83,6 +84,7 @@ class NearestNeighbors(Nearest, Within):
            [1. , 1. ]])
     """
 
+    _supervised: ClassVar[bool] = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Nearest._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
@@ -119,8 +121,8 @@ class NearestNeighbors(Nearest, Within):
         ----------
         X : array, sparse matrix, frame, path, glob, or anything that `shardlearn.read` takes
             Rows of shape (n_samples, n_features); data on disk may be larger than memory.
-        y : None
-            Ignored.
+        y : str, default=None
+            The name of a column that is no feature. Anything else is not used, as in scikit-learn.
 
         Returns
         -------
@@ -133,11 +135,14 @@ class NearestNeighbors(Nearest, Within):
         InputError
             The data can't be used as it is; the error says where and why.
         """
-        self._check()
-        with fitting(self, X, None, None, supervised=False) as fit:
-            named = self._keep(fit, X, None)
+        aside = y if isinstance(y, str) else None
+        with self._fitting(X, aside) as fit:
+            named = self._keep(fit, X, aside)
         self._named, self._trees = named, Trees()
         return self
+
+    def _targets(self, labels: Array, fit: Session) -> None:
+        return None
 
     def _peer(self) -> Any:
         return neighbors.NearestNeighbors(**self._own())

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from shardlearn.core.block import Block
-from shardlearn.core.errors import InputError
+from shardlearn.core.errors import InputError, ParameterError
 from shardlearn.core.matrix import Array, Floats, Ints
 
 Weights: TypeAlias = str | Callable[[Floats], Floats] | None
@@ -130,13 +130,35 @@ class Means:
 def weighed(weights: Weights, distance: Floats) -> Floats:
     """(m, k) weights of neighbours; where some lie at the row itself, they alone count."""
     if callable(weights):
-        return np.asarray(weights(distance.copy()), np.float64)
+        return as_weights(weights(distance.copy()), distance.shape)
     if weights != "distance":
         return np.ones(distance.shape)
     with np.errstate(divide="ignore", over="ignore"):
         weight = 1.0 / distance
     at = np.isinf(weight)
     return np.where(np.any(at, axis=1, keepdims=True), at.astype(np.float64), weight)
+
+
+def as_weights(given: Any, shape: tuple[int, ...], of: str = "") -> Floats:
+    """What a callable gave, if it is a weight for each distance."""
+    try:
+        weight = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise no_weights(f"{type(given).__name__}, which is no array of numbers", f"shape {shape}", of) from None
+    if weight.shape != shape:
+        raise no_weights(f"{type(given).__name__} of shape {weight.shape}", f"shape {shape}", of)
+    return weight
+
+
+def no_weights(found: str, needed: str, of: str = "") -> ParameterError:
+    return ParameterError(
+        "The callable weights must give a weight for each distance.",
+        code="SL1009",
+        where=f"what weights(distances) gave{of}",
+        found=found,
+        needed=f"{needed}, as the distances have",
+        fix="a function of each distance by itself, as lambda d: 1 / (1 + d)",
+    )
 
 
 def across(values: Floats) -> Floats:

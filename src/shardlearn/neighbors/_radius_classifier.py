@@ -14,7 +14,7 @@ from shardlearn.faces.bases import ClassifierMixin
 from shardlearn.faces.labels import LABELS, encoded, one_column, whole_labels
 from shardlearn.faces.parameters import refuse
 from shardlearn.faces.scores import Accuracy, share
-from shardlearn.faces.session import Session, fitting
+from shardlearn.faces.session import Session
 
 from ._asking import Within
 from ._face import Store
@@ -141,8 +141,7 @@ class RadiusNeighborsClassifier(ClassifierMixin, Within):
         InputError
             The data can't be used as it is; the error says where and why.
         """
-        self._check()
-        with fitting(self, X, one_column(y), None, also=(LABELS,)) as fit:
+        with self._fitting(X, one_column(y), also=(LABELS,)) as fit:
             (found,) = fit.first
             classes = whole_labels(found)
             fit.publish(classes_=classes, outlier_label_=self._outlier(classes, found.counts))
@@ -210,11 +209,11 @@ class RadiusNeighborsClassifier(ClassifierMixin, Within):
         """
         asked = self._asked(X)
         search = self._around(self._votes(shares=False), None, asked.alone)
-        return share(scored(self, (asked.X, y, sample_weight), search, Accuracy))
+        return share(scored(self, (asked, y, sample_weight), search, Accuracy))
 
     def _answer(self, title: str, X: Any, shares: bool) -> Any:
         asked = self._asked(X)
-        return answer(self, title, lambda: self._around(self._votes(shares), None, asked.alone), asked.X)
+        return answer(self, title, lambda: self._around(self._votes(shares), None, asked.alone), asked)
 
     def _votes(self, shares: bool) -> BallVotes:
         return BallVotes(self.classes_, self.weights, shares, getattr(self, "outlier_label_", None))

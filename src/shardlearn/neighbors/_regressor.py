@@ -13,7 +13,7 @@ from shardlearn.core.matrix import Array
 from shardlearn.data import refusals
 from shardlearn.faces.bases import MultiOutputMixin, RegressorMixin
 from shardlearn.faces.scores import Explained, r2
-from shardlearn.faces.session import Session, fitting
+from shardlearn.faces.session import Session
 
 from ._asking import Nearest
 from ._face import Store
@@ -128,8 +128,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Nearest):
         InputError
             The data can't be used as it is; the error says where and why.
         """
-        self._check()
-        with fitting(self, X, y, None) as fit:
+        with self._fitting(X, y) as fit:
             assert fit.found is not None
             if fit.laid.y_kind == "str":
                 raise refusals.not_numeric("y", "strings")
@@ -160,7 +159,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Nearest):
         """
         asked = self._asked(X)
         k = self._count(None, asked.alone)
-        return answer(self, "predict", lambda: self._search(self._means(), k, asked.alone), asked.X)
+        return answer(self, "predict", lambda: self._search(self._means(), k, asked.alone), asked)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2, the coefficient of determination: 1 - sum s (y - prediction)^2 / sum s (y - mean)^2.
@@ -182,7 +181,7 @@ class KNeighborsRegressor(MultiOutputMixin, RegressorMixin, Nearest):
         asked = self._asked(X)
         search = self._search(self._means(), self._count(None, asked.alone), asked.alone)
         targets = max(self.n_targets_, 1)
-        return r2(scored(self, (asked.X, y, sample_weight), search, lambda method: Explained(method, targets)))
+        return r2(scored(self, (asked, y, sample_weight), search, lambda method: Explained(method, targets)))
 
     def _means(self) -> Means:
         return Means(self.weights, (self.n_targets_,) if self.n_targets_ else ())

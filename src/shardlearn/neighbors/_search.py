@@ -16,7 +16,7 @@ from shardlearn.core.engine import Sharded
 from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.events import ignore
 from shardlearn.core.grid import Grid
-from shardlearn.core.matrix import Array, Matrix, concat_rows, slice_rows
+from shardlearn.core.matrix import Array, Matrix, concat_rows
 from shardlearn.core.query import Query
 from shardlearn.core.statistic import Statistic
 from shardlearn.core.tree import Counter, Tree
@@ -62,8 +62,8 @@ class Searching(Method, Protocol):
         """What is asked of rows that stream."""
         ...
 
-    def one_batch(self, blocks: Sequence[Block], most: int, fold: Fold, /) -> Iterator[Block]:
-        """The outcomes of neighbouring blocks, whose rows are asked about together, at most so many at a time."""
+    def one_batch(self, blocks: Sequence[Block], fold: Fold, /) -> Iterator[Block]:
+        """The outcomes of neighbouring blocks, whose rows are asked about together."""
         ...
 
 
@@ -102,13 +102,10 @@ class Search:
         tree = self.base.tree(self.algorithm, self.metric, queries, engine.memory)
         return replace(self, base=self.base.alone(), piece=piece_within(engine), tree=tree)
 
-    def one_batch(self, blocks: Sequence[Block], most: int, fold: Fold) -> Iterator[Block]:
+    def one_batch(self, blocks: Sequence[Block], fold: Fold) -> Iterator[Block]:
         X = concat_rows([block.X for block in blocks])
-        parts: list[Found] = []
-        for at in range(0, X.shape[0], most):
-            asked = self.asked(slice_rows(X, at, min(at + most, X.shape[0])))
-            parts.append(fold(Query(asked, beside=beside(self, min(most, X.shape[0]), X.shape[1]))))
-        found, at = joined(parts), 0
+        found: Found = fold(Query(self.asked(X), beside=beside(self, *X.shape)))
+        at = 0
         for block in blocks:
             rows = slice(at, at + block.n)
             target = None if found.target is None else found.target[rows]
@@ -139,9 +136,22 @@ class Search:
         return self.outcome.columns(block)
 
 
-def answer(estimator: BaseEstimator, title: str, of: Callable[[], Searching], X: Any) -> Any:
-    """What is made of the neighbours of each row of X: an array, or `Predictions` where X is not in memory."""
-    new = NewData.of(estimator, X)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose neighbours are asked for: rows of X, or of the base itself."""
+
+    X: Any
+    alone: bool
+
+    def by(self, estimator: BaseEstimator) -> NewData:
+        """Rows that the estimator holds have lost their names, and have them."""
+        new = NewData.of(estimator, self.X)
+        return replace(new, fitted=None) if self.alone and new.found is None else new
+
+
+def answer(estimator: BaseEstimator, title: str, of: Callable[[], Searching], asked: Asked) -> Any:
+    """What is made of the neighbours of each row: an array, or `Predictions` where rows are not in memory."""
+    new = asked.by(estimator)
     laid, search = new.lay_out(), of()
 
     @contextmanager
@@ -165,10 +175,10 @@ def answer(estimator: BaseEstimator, title: str, of: Callable[[], Searching], X:
 
 
 def scored(
-    estimator: BaseEstimator, data: tuple[Any, Any, Any], search: Searching, measure: Callable[[Method], Statistic[A]]
+    estimator: BaseEstimator, data: tuple[Asked, Any, Any], search: Searching, measure: Callable[[Method], Statistic[A]]
 ) -> A:
     """A score of the outcomes of X against y, with weights, in the fixed tree over the blocks of X."""
-    new = NewData.of(estimator, data[0])
+    new = data[0].by(estimator)
     statistic = measure(Answered(search))
     try:
         with counted(new.lay_out(*data[1:])) as laid:
@@ -205,7 +215,7 @@ def searched(search: Searching, queries: Laid, engine: Any, nested: bool = False
     """The outcomes in the order of the rows; `nested`: in blocks of the queries' grid, or pieces of such."""
     search = search.within_memory(engine, queries.rows)
     if isinstance(search.base, Named):
-        yield from in_batches(search, search.base, queries, engine)
+        yield from whole(in_batches(search, search.base, queries, engine), queries.grid.rows)
         return
     if queries.in_memory:
         queries = finer(queries, engine.workers, nested)
@@ -261,24 +271,10 @@ def in_batches(search: Searching, base: Named, queries: Laid, engine: Any) -> It
         try:
             if search.classes is not None:
                 data = engine.refine(data, EncodeLabels(search.classes))
-            most = batch(search, queries, data, engine)
-            for blocks in batches(queries, most):
-                yield from search.one_batch(
-                    blocks, most, lambda query: engine.fold({"train": data}, query, emit=ignore)
-                )
+            for blocks in batches(queries, batch(search, queries, data, engine)):
+                yield from search.one_batch(blocks, lambda query: engine.fold({"train": data}, query, emit=ignore))
         finally:
             engine.close(data)
-
-
-def joined(parts: Sequence[Found]) -> Found:
-    if len(parts) == 1:
-        return parts[0]
-    targets = [part.target for part in parts if part.target is not None]
-    return Found(
-        np.concatenate([part.key for part in parts]),
-        np.concatenate([part.id for part in parts]),
-        np.concatenate(targets) if targets else None,
-    )
 
 
 def batch(search: Searching, queries: Laid, data: Sharded, engine: Any) -> int:
@@ -305,12 +301,17 @@ def beside(search: Searching, queries: int, p: int) -> int:
 
 
 def batches(queries: Laid, most: int) -> Iterator[Sequence[Block]]:
-    """Blocks of queries, as many as stay below so many rows, one at least."""
+    """Blocks of queries, cut wherever so many rows are together."""
     waiting: list[Block] = []
+    room = most
     for _, block in queries.blocks.read(queries.grid.blocks, emit=ignore):
         look(block)
-        if waiting and sum(one.n for one in waiting) + block.n > most:
-            yield waiting
-            waiting = []
-        waiting.append(block)
-    yield waiting
+        at = 0
+        while block.n - at >= room:
+            yield [*waiting, block.slice(at, at + room)]
+            waiting, at, room = [], at + room, most
+        if at < block.n or not block.n:
+            waiting.append(block.slice(at, block.n))
+            room -= block.n - at
+    if waiting:
+        yield waiting

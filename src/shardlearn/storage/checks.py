@@ -9,11 +9,11 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from shardlearn.core.matrix import Array, Csr
+from shardlearn.statistics.distances import METRICS
 
 from .canonical import damaged
 
 Fitted = Mapping[str, Any]
-READING = {"columns", "drop_columns", "format", "dtype", "missing", "n_features", "zero_based"}  # of a reference
 
 
 def check(name: str, fitted: Fitted, where: str) -> None:
@@ -74,26 +74,59 @@ def _neighbors(fitted: Fitted) -> str | None:
         return "n_features_in_"
     if type(n) is not int or n < 1:
         return "n_samples_fit_"
+    if fitted.get("effective_metric_") not in METRICS:
+        return "effective_metric_"
+    names = fitted.get("feature_names_in_")
+    if names is not None and names.shape != (p,):
+        return "feature_names_in_"
     if rows is None:
         return _reference(fitted)
     if not (_floats(rows) or isinstance(rows, Csr)) or rows.shape != (n, p) or "base_" in fitted:
         return "rows_"
     ids, targets = fitted.get("row_ids_"), fitted.get("targets_")
-    if ids is not None and not (_integers(ids) and ids.shape == (n,) and not _repeats(ids)):
+    if ids is not None and not (_integers(ids) and ids.shape == (n,) and ids[0] >= 0 and not _repeats(ids)):
         return "row_ids_"
     return "targets_" if targets is not None and targets.shape[:1] != (n,) else None
 
 
 def _reference(fitted: Fitted) -> str | None:
+    """What is read again: all rows, or where some were left out, no fewer than were taken."""
     try:
         told = json.loads(fitted.get("base_", ""))
     except (TypeError, ValueError):
         return "base_"
     match told:
-        case {"paths": list(paths), "reading": dict(reading), "rows": int(), "stamp": str(), "y": y, **rest}:
-            good = not rest and paths and all(isinstance(path, str) for path in paths) and set(reading) <= READING
-            return None if good and (y is None or isinstance(y, str)) else "base_"
-    return "base_"
+        case {"paths": [_, *_] as paths, "reading": dict(reading), "rows": rows, "stamp": str(), "y": y, **rest}:
+            good = not rest and _texts(paths) and type(rows) is int and (y is None or isinstance(y, str))
+            if (
+                not good
+                or not set(reading) <= set(READING)
+                or not all(READING[name](reading[name]) for name in reading)
+            ):
+                return "base_"
+        case _:
+            return "base_"
+    n, targets = fitted["n_samples_fit_"], fitted.get("targets_")
+    if rows < n or (rows > n and reading.get("missing") != "drop"):
+        return "n_samples_fit_"
+    if targets is None:
+        return "targets_" if y is None and fitted.keys() & {"classes_", "n_targets_"} else None
+    return None if isinstance(targets, np.ndarray) and targets.shape[:1] == (rows,) else "targets_"
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+READING: Mapping[str, Callable[[Any], bool]] = {  # of a reference
+    "columns": lambda value: value is None or _texts(value),
+    "drop_columns": _texts,
+    "format": lambda value: value in (None, "parquet", "csv", "svmlight"),
+    "dtype": lambda value: value in (None, "float32", "float64"),
+    "missing": lambda value: value in (None, "error", "drop"),
+    "n_features": lambda value: value is None or (type(value) is int and value >= 1),
+    "zero_based": lambda value: isinstance(value, bool),
+}
 
 
 def _neighbors_of_classes(fitted: Fitted) -> str | None:
@@ -105,6 +138,16 @@ def _neighbors_of_classes(fitted: Fitted) -> str | None:
     if fitted.get("rows_") is not None and not codes:
         return "targets_"
     return _neighbors(fitted)
+
+
+def _neighbors_in_a_radius(fitted: Fitted) -> str | None:
+    """outlier_label_ is of the kind of the classes."""
+    wrong = _neighbors_of_classes(fitted)
+    label, kind = fitted.get("outlier_label_"), "" if wrong else fitted["classes_"].dtype.kind
+    if wrong or label is None:
+        return wrong
+    kinds = {"b": (bool,), "U": (str,), "O": (str,)}.get(kind, (int, float))
+    return None if type(label) in kinds else "outlier_label_"
 
 
 def _neighbors_of_numbers(fitted: Fitted) -> str | None:
@@ -153,6 +196,8 @@ def _clusters_of_batches(fitted: Fitted) -> str | None:
         value = fitted.get(name)
         if not _floats(value) or value.shape != shape:
             return name
+    if bool((fitted["counts_"] < 0).any()):
+        return "counts_"
     for name in ("n_steps_", "waiting_", "seed_"):
         if type(fitted.get(name)) is not int or fitted[name] < 0:
             return name
@@ -185,7 +230,7 @@ CHECKS: Mapping[str, Callable[[Fitted], str | None]] = {
     "LogisticRegression": _classifier,
     "MiniBatchKMeans": _clusters_of_batches,
     "NearestNeighbors": _neighbors,
-    "RadiusNeighborsClassifier": _neighbors_of_classes,
+    "RadiusNeighborsClassifier": _neighbors_in_a_radius,
     "RadiusNeighborsRegressor": _neighbors_of_numbers,
     "Ridge": _linear,
 }
