@@ -149,9 +149,10 @@ def test_rows_of_zeros_have_the_first_label(form: str) -> None:
 def test_nothing_has_a_direction() -> None:
     for data in (np.zeros((9, 3)), sparse.csr_array((9, 3), dtype=float)):
         for init in ("k-means||", np.eye(3)):
-            with pytest.raises(InputError, match="No row has a direction") as caught:
-                KMeans(3, init=init, metric="cosine").fit(data)
-            assert caught.value.code == "SL2323"
+            for weight in (None, np.ones(9)):
+                with pytest.raises(InputError, match="No row has a direction") as caught:
+                    KMeans(3, init=init, metric="cosine").fit(data, sample_weight=weight)
+                assert caught.value.code == "SL2323"
     with pytest.raises(ParameterError, match="a row of zeros"):
         KMeans(3, init=np.diag([1.0, 0.0, 1.0]), metric="cosine").fit(X[:, :3])
 

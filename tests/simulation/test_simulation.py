@@ -10,7 +10,7 @@ from tests.simulation.simulate import simulate, sites
 from tests.simulation.subjects import SUBJECTS, reference
 from tests.simulation.tally import Tally, tally, tally_in_processes
 
-SEEDS = 2_000
+PARTS = 5  # of all pairs
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
@@ -24,11 +24,11 @@ def test_every_single_fault(subject: str) -> None:
         assert done.counts[what] > 0
 
 
-@pytest.mark.parametrize("first", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("first", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in range(1, PARTS))])
 def test_every_pair_of_faults_on_a_small_fit(first: int) -> None:
     """Neither are two. Some pairs exclude each other: where a worker is cut off, its piece may be done elsewhere."""
-    done = tally_in_processes(every("pair", "squares")[first::2])
-    assert done.passed > 1_500
+    done = tally_in_processes(every("pair", "squares")[first::PARTS])
+    assert done.passed > 600
     assert done.unfired < 0.01 * done.passed
     assert done.gave_up == 0
 
@@ -56,17 +56,18 @@ def test_workers_and_the_driver_may_die() -> None:
     assert done.counts["resumed"] > 0
 
 
-def test_random_seeds() -> None:
+@pytest.mark.parametrize("seeds", [1_000, pytest.param(4_000, marks=pytest.mark.slow)])
+def test_random_seeds(seeds: int) -> None:
     """As many seeds as it takes until so many have had all their faults."""
     done, seed = Tally(), 0
-    while done.passed < SEEDS:
-        more = range(seed, seed + (SEEDS - done.passed) * 5 // 4 + 1)
+    while done.passed < seeds:
+        more = range(seed, seed + (seeds - done.passed) * 5 // 4 + 1)
         done, seed = done.plus(tally_in_processes([f"seed {number}" for number in more])), more.stop
-    assert seed < 1.4 * SEEDS
+    assert seed < 1.4 * seeds
     assert 0 < done.gave_up < 0.15 * seed
     assert set(done.kinds) == {"CRASH", *(kind.name for kind in Kind)}
     for what in ("retried", "late", "duplicate", "of another round", "of another epoch", "resumed", "flushes lost"):
-        assert done.counts[what] > 100
+        assert done.counts[what] > seeds / 20
 
 
 @pytest.mark.parametrize("kind", COSTLY)

@@ -30,7 +30,7 @@ from shardlearn.solvers.halving import Halving
 from shardlearn.solvers.kmeans import KMeans
 from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.statistics.by_leaf import Pairs
-from shardlearn.statistics.clusters import Labels
+from shardlearn.statistics.clusters import Labels, Later
 
 from ._centered import Centered, check_rows
 from ._outputs import answered
@@ -278,4 +278,4 @@ class Down:
 
 def _pairs(left: Ints, centers: Floats, sparse: bool) -> Pairs:
     inner = {int(node): int(left[node]) for node in np.flatnonzero(left >= 0)}
-    return Pairs(left, {node: kernels.centers_of(centers[i : i + 2], sparse) for node, i in inner.items()})
+    return Pairs(left, {node: Later(centers[i : i + 2].astype(np.float64), sparse) for node, i in inner.items()})

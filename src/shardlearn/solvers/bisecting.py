@@ -111,9 +111,7 @@ class Bisecting:
             return Query(LeafLabels(names, problem.shape.rows), (self._carry(problem, state, {}),))
         asked = self._asked(problem, state)
         carried = {node: query.carry for node, query in asked.items()}
-        return Query(
-            ByLeaf({node: query.measure for node, query in asked.items()}), (self._carry(problem, state, carried),)
-        )
+        return Query(_by_leaf(asked), (self._carry(problem, state, carried),))
 
     def tell(self, problem: Clusters, state: BisectingState, answer: Any, /) -> BisectingState:
         state = self._rooted(problem, state)
@@ -121,7 +119,9 @@ class Bisecting:
             labels = np.concatenate([np.zeros(0, np.int32), *answer.labels])
             return replace(state, labels=labels, status=state.verdict, rounds=state.rounds + 1)
         splits, carried = dict(zip(state.wave, state.splits, strict=True)), {}
-        for (node, query), own in zip(self._asked(problem, state).items(), answer, strict=True):
+        asked = self._asked(problem, state)
+        each = _by_leaf(asked).told(answer)
+        for (node, query), own in zip(asked.items(), each, strict=True):
             splits[node] = self._solver.tell(self._split(problem, state, node), splits[node], own)
             carried[node] = {carry.name: carry.version for carry in query.carry}
         state = replace(state, carried=carried, rounds=state.rounds + 1, routed=len(state.grown.left))
@@ -149,7 +149,7 @@ class Bisecting:
     def _carry(self, problem: Clusters, state: BisectingState, each: Mapping[int, tuple[Carry, ...]]) -> Carry:
         inner = np.flatnonzero(state.grown.left >= 0)
         below = {int(node): int(state.grown.left[node]) for node in inner}
-        pairs = {node: problem.compared(state.grown.centers[i : i + 2]) for node, i in below.items()}
+        pairs = {node: problem.later(state.grown.centers[i : i + 2]) for node, i in below.items()}
         tree, before = Pairs(state.grown.left, pairs), state.carried
         stepped = frozenset(
             (node, carry.name)
@@ -210,6 +210,10 @@ class Bisecting:
                 running[node] = self._solver.init(self._split(problem, state, node))
         carried = {node: names for node, names in state.carried.items() if node in running}
         return replace(state, wave=tuple(running), splits=tuple(running.values()), carried=carried)
+
+
+def _by_leaf(asked: Mapping[int, Query[Any]]) -> ByLeaf:
+    return ByLeaf({node: query.measure for node, query in asked.items()})
 
 
 def _best(state: TogetherState[HalvingState]) -> HalvingState:

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shardlearn import kernels
 from shardlearn.core.block import Block
 from shardlearn.core.fixed import Weights
-from shardlearn.core.matrix import Array, Csr, Ints, Matrix, take_rows
+from shardlearn.core.matrix import Array, Csr, Ints, Matrix, take_rows, to_dense
 from shardlearn.core.query import Carry
 from shardlearn.core.statistic import Statistic, is_running
 
-from . import in_pairs
-from .clusters import LABELS, Labels, layers_of, whole
+from .clusters import LABELS, Labels, Later, layers_of, whole
 from .double import Double
+from .in_pairs import BEFORE, KNOWN, AlikeLabels, AlikeSums, Nodes, PairsAt, merged
 
 LEAVES = "leaves"  # name of the carry
 NODE = f"{LEAVES}/node"
 
-Nodes: TypeAlias = NDArray[np.int32]
-Answers: TypeAlias = tuple[Any, ...]  # one for each leaf, in the order of the questions
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pairs:
     """A binary tree. A row at an inner node goes to that child whose centre is nearer, to the left where both are."""
 
     left: Ints  # (m,) the left child of each node; the right one is the next; -1: a leaf
-    centers: Mapping[int, kernels.Centers]  # of the children of each inner node
+    centers: Mapping[int, Later]  # of the children of each inner node
 
     def leaf(self, X: Matrix, start: Nodes | None = None) -> Nodes:
         """(n,) where each row comes to, from the root on, or from where it stood."""
@@ -40,20 +37,20 @@ class Pairs:
         while True:
             found = [int(node) for node in np.flatnonzero(np.bincount(at)) if self.left[node] >= 0]
             if found and not isinstance(X, Csr):
-                at = self._down(X, at, found)
+                left = self.left.astype(np.int32)[at]
+                at = np.where(left < 0, at, left + self._inner.sides(X, at, np.zeros(len(at), np.int32)))
                 continue
             for node, where in rows_of(at, found):
                 rows = X if len(where) == len(at) else take_rows(X, where)
-                side = kernels.nearest_center(rows, self.centers[node]).label
+                side = kernels.nearest_center(rows, self.centers[node].centers).label
                 at[where] = side + np.int32(self.left[node])
             if not found:
                 return at
 
-    def _down(self, X: Array, at: Nodes, inner: Sequence[int]) -> Nodes:
-        """One step of dense rows at these nodes."""
-        pairs = {node: self.centers[node].values for node in inner}
-        left, side = self.left.astype(np.int32)[at], in_pairs.sides(X, at, pairs, np.zeros(len(at), np.int32))
-        return np.where(left < 0, at, left + side)
+    @cached_property
+    def _inner(self) -> PairsAt:
+        """Of dense rows."""
+        return PairsAt.of({node: to_dense(later.points) for node, later in self.centers.items()})
 
 
 def rows_of(at: Nodes, nodes: Sequence[int]) -> Iterator[tuple[int, Ints]]:
@@ -77,7 +74,7 @@ def rows_of(at: Nodes, nodes: Sequence[int]) -> Iterator[tuple[int, Ints]]:
 # -- columns -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Routed:
     """The leaf of each row, and the columns that the question of this leaf carries: one set of columns for all leaves.
 
@@ -91,24 +88,28 @@ class Routed:
     same: bool = False  # the tree is that of the last round
 
     def __call__(self, block: Block, /) -> Mapping[str, Array]:
-        bare = replace(block, extra={})
         node: Nodes = block.extra[NODE] if self.kept else np.zeros(0, np.int32)
         if not (self.kept and self.same):
             node = self.tree.leaf(block.X, node if self.kept else None)
         out: dict[str, Array] = {"node": node}
-        alike = in_pairs.asked_alike(block, self.each)
-        if alike:
+        rest: Iterable[int] = self.each
+        if not isinstance(block.X, Csr) and self._alike.leaves:
             known = block.extra.get(f"{LEAVES}/{LABELS}/label") if self.kept else None
-            found = in_pairs.labels(block, node, alike, self._steps, known)
+            found = self._alike.columns(block.X, node, known)
             out |= {f"{LABELS}/{name}": column for name, column in found.items()}
-        for leaf, where in rows_of(node, [leaf for leaf in self.each if leaf not in alike]):
+            rest = [leaf for leaf in self.each if leaf not in self._alike.leaves]
+        for leaf, where in rows_of(node, list(rest)):
             for carry in self.each[leaf]:
                 steps = self._steps(leaf, carry)
-                columns = carry.step(rows(block, where)) if steps else carry.rebuild(_some(bare, where))
-                for name, column in columns.items():
+                part = rows(block, where) if steps else _some(replace(block, extra={}), where)
+                for name, column in (carry.step if steps else carry.rebuild)(part).items():
                     full = out.setdefault(f"{carry.name}/{name}", np.zeros(block.n, column.dtype))
                     full[where] = column
         return out
+
+    @cached_property
+    def _alike(self) -> AlikeLabels:
+        return AlikeLabels.of(self.each, self._steps)
 
     def _steps(self, leaf: int, carry: Carry) -> bool:
         return self.kept and (leaf, carry.name) in self.stepped
@@ -128,6 +129,14 @@ def _some(block: Block, where: Ints) -> Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """Of leaves that ask alike together, in their order; of each other leaf by itself."""
+
+    alike: tuple[kernels.PairSums, ...]
+    each: Mapping[int, Any]
+
+
+@dataclass(frozen=True)
 class ByLeaf:
     """A statistic of the rows of each of some leaves.
 
@@ -141,37 +150,47 @@ class ByLeaf:
         return all(one.exact for one in self.each.values())
 
     def of(self, block: Block, /) -> Answers:
-        found = self._alike(block)
-        found |= {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block, found)}
-        return tuple(found[leaf] for leaf in self.each)
+        alike, columns = self._alike_in(block)
+        found = {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block, alike)}
+        return Answers(tuple(one.of(block, *columns) for one in alike), found)
 
     def add(self, into: Answers, block: Block, /) -> Answers:
-        found, sums = self._alike(block), dict(zip(self.each, into, strict=True))
-        for leaf, answer in found.items():
-            sums[leaf] = self.each[leaf].merge(sums[leaf], answer)
-        for leaf, part in self._parts(block, found):
+        alike, columns = self._alike_in(block)
+        sums = dict(into.each)
+        for leaf, part in self._parts(block, alike):
             one = self.each[leaf]
             sums[leaf] = one.add(sums[leaf], part) if is_running(one) else one.merge(sums[leaf], one.of(part))
-        return tuple(sums.values())
+        return Answers(tuple(one.add(own, block, *columns) for one, own in zip(alike, into.alike, strict=True)), sums)
 
     def merge(self, left: Answers, right: Answers, /) -> Answers:
-        return tuple(one.merge(a, b) for one, a, b in zip(self.each.values(), left, right, strict=True))
+        each = {leaf: self.each[leaf].merge(answer, right.each[leaf]) for leaf, answer in left.each.items()}
+        return Answers(merged(left.alike, right.alike), each)
 
     def bytes(self) -> int:
         return sum(one.bytes() for one in self.each.values())
 
-    def _alike(self, block: Block) -> dict[int, Any]:
-        """Answers of leaves that ask alike."""
-        found: dict[int, Any] = {}
-        for some in in_pairs.summed_alike(block, self.each):
-            label, before = (block.extra[f"{LEAVES}/{LABELS}/{name}"] for name in ("label", "before"))
-            moves = kernels.Moves(label, before, whole(block.weight, some[0][1].heavy, block.n))
-            found |= in_pairs.sums(block, block.extra[NODE], some, moves)
-        return found
+    def told(self, answers: Answers) -> tuple[Any, ...]:
+        """One for each leaf, in the order of the questions."""
+        found = dict(answers.each)
+        for one, sums in zip(self._alike, answers.alike, strict=bool(answers.alike)):
+            found |= one.told(sums)
+        return tuple(found[leaf] for leaf in self.each)
 
-    def _parts(self, block: Block, but: Mapping[int, Any]) -> Iterator[tuple[int, Block]]:
-        """The rows of each other leaf."""
-        for leaf, where in rows_of(block.extra[NODE], [leaf for leaf in self.each if leaf not in but]):
+    @cached_property
+    def _alike(self) -> tuple[AlikeSums, ...]:
+        """Leaves that ask alike of dense rows."""
+        return AlikeSums.among(self.each)
+
+    def _alike_in(self, block: Block) -> tuple[tuple[AlikeSums, ...], tuple[Any, ...]]:
+        """Those, and the columns that they look at."""
+        if isinstance(block.X, Csr) or not self._alike:
+            return (), ()
+        return self._alike, tuple(block.extra[f"{LEAVES}/{name}"] for name in ("node", KNOWN, BEFORE))
+
+    def _parts(self, block: Block, alike: Sequence[AlikeSums]) -> Iterator[tuple[int, Block]]:
+        """The rows of each leaf that is not among these."""
+        together = {leaf for one in alike for leaf in one.leaves}
+        for leaf, where in rows_of(block.extra[NODE], [leaf for leaf in self.each if leaf not in together]):
             yield leaf, rows(block, where)
 
 
