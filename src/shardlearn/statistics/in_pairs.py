@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from shardlearn.core.statistic import Statistic
 from .clusters import LABELS, Assign, ClusterSums, Labels, Moved, layers_of, whole
 
 Nodes = NDArray[np.int32]
+S = TypeVar("S", np.int32, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,13 @@ def table_of(nodes: Iterable[int]) -> Nodes:
 
 
 def rows_at(table: Nodes, node: Nodes) -> kernels.InPairs:
+    return kernels.InPairs(node, longer(table, node, -1))
+
+
+def longer(table: NDArray[S], node: Nodes, value: int) -> NDArray[S]:
+    """A table that has all nodes that there are rows at."""
     more = int(node.max(initial=-1)) + 1 - len(table)
-    return kernels.InPairs(node, np.pad(table, (0, more), constant_values=-1) if more > 0 else table)
+    return np.concatenate([table, np.full(more, value, table.dtype)]) if more > 0 else table
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------
@@ -83,7 +89,7 @@ class AlikeLabels:
         label = self.now.sides(X, node, np.zeros(len(node), np.int32))
         before = np.zeros(len(node), np.int32) if known is None else known.copy()
         if len(self.fresh):
-            before[self.fresh.take(node, mode="clip") & (node < len(self.fresh))] = -1
+            before[longer(self.fresh, node, 0)[node]] = -1
         return {"label": label, "before": self.before.sides(X, node, before)}
 
 
