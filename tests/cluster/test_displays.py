@@ -57,6 +57,7 @@ def test_silhouettes(X: Any) -> None:
     wanted = silhouette_samples(X, model, sample_size=100, random_state=3)
     assert shown.silhouettes.value.tolist() == wanted.value.tolist()
     assert shown.line_.get_xdata() == [wanted.mean] * 2
+    assert shown.ax_.get_xlabel() == "Silhouette of 100 rows"
     assert len(shown.areas_) == 3
     assert shown.areas_[0].get_alpha() == 0.5
     assert [text.get_text() for text in shown.ax_.get_yticklabels()] == ["0", "1", "2"]

@@ -28,6 +28,7 @@ from tests.faults.doom import PHASES, Blow, DoomedPool, who
 
 import shardlearn
 from shardlearn import engines
+from shardlearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from shardlearn.core import grid
 from shardlearn.core.errors import EngineError
 from shardlearn.engines.ray_session import SESSIONS
@@ -51,6 +52,10 @@ FAMILIES: dict[str, Family] = {
     "logistic, gradient descent": (lambda: LogisticRegression(solver="gradient-descent", tol=2e-2), 2),
     "multinomial, preconditioned lbfgs": (lambda: LogisticRegression(tol=1e-2), 3),
     "multinomial, newton": (lambda: LogisticRegression(solver="newton-cholesky", tol=1e-2), 3),
+    "k-means": (lambda: KMeans(6, random_state=0, max_iter=5), 0),
+    "k-means, cosine": (lambda: KMeans(6, random_state=0, max_iter=5, metric="cosine"), 0),
+    "bisecting": (lambda: BisectingKMeans(4, random_state=0, max_iter=3), 0),
+    "mini-batch": (lambda: MiniBatchKMeans(6, random_state=0, max_iter=2), 0),
     "least squares, wide": (LinearRegression, 0),
     "logistic, newton, wide": (lambda: LogisticRegression(solver="newton-cholesky", tol=1e-2), 2),
 }
