@@ -38,7 +38,7 @@ Rows rows_of(const RowsIn& in) {
 
 Fixed layered(const double* factor, i64 room, i64 limbs, i64 layers, i64 bits) {
     if (room < 1 || room > MOST_ROOM || bits < 1 || bits > MOST_ROOM) throw nb::value_error("room and bits must lie in 1..51.");
-    if (limbs < 1 || limbs > 8 || layers < 1 || layers > 3) throw nb::value_error("1 to 8 limbs and 1 to 3 layers are needed.");
+    if (limbs < 1 || limbs > 8 || layers < 1 || layers > 8) throw nb::value_error("1 to 8 limbs and layers are needed.");
     return {factor, room, limbs, layers, bits};
 }
 

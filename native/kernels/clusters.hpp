@@ -92,7 +92,7 @@ inline i64 cluster_sums(const Rows& x, const Moves& m, const Fixed& f, i64 k, i6
     return changed;
 }
 
-constexpr i64 MOST_LIMBS = 8, MOST_LAYERS = 3;
+constexpr i64 MOST_LIMBS = 8, MOST_LAYERS = 8;
 
 // What one of the rest that the last limb leaves is worth.
 inline double below(const Fixed& f) { return std::ldexp(1.0, -static_cast<int>(f.room * f.limbs)); }

@@ -123,8 +123,8 @@ def test_what_does_not_fit_is_refused() -> None:
         kernels.add_cells(np.array([15]), np.ones((1, 2), np.int64), 3, kernels.no_line_sums(5, 3, 2)[0])
     with pytest.raises(ValueError, match="room and bits"):
         kernels.line_means(kernels.no_line_sums(5, 3, 2), weights, np.zeros((3, 5)), scale, 0)
-    with pytest.raises(ValueError, match="1 to 3 layers"):
-        kernels.line_means(kernels.no_line_sums(5, 3, 2, 4), weights, np.zeros((3, 5)), scale)
+    with pytest.raises(ValueError, match="limbs and layers"):
+        kernels.line_means(kernels.no_line_sums(5, 3, 2, 9), weights, np.zeros((3, 5)), scale)
     with pytest.raises(ValueError, match="1 to 8 limbs"):
         kernels.line_means(kernels.no_line_sums(5, 3, 9), weights, np.zeros((3, 5)), scale)
     with pytest.raises(ValueError, match="one point or more"):

@@ -20,7 +20,7 @@ from shardlearn.engines.serial import SerialEngine
 from shardlearn.engines.threads import ThreadPool
 from shardlearn.run import run
 from shardlearn.solvers.ahead import ahead, later
-from shardlearn.solvers.clusters import Clusters
+from shardlearn.solvers.clusters import Clusters, units
 from shardlearn.solvers.kmeans import KMeans
 from shardlearn.solvers.lloyd import Lloyd
 from shardlearn.solvers.problem import Shape
@@ -28,7 +28,7 @@ from shardlearn.solvers.registry import SOLVERS
 from shardlearn.solvers.seeding import ROUNDS
 from shardlearn.solvers.together import Together
 from shardlearn.statistics.cells import CellTable
-from shardlearn.statistics.seeding import Drawn
+from shardlearn.statistics.seeding import Drawn, Spans
 
 rng = np.random.default_rng(0)
 BLOBS = rng.normal(size=(3000, 5)) + 3.0 * rng.integers(0, 3, (3000, 5))
@@ -75,6 +75,22 @@ def test_iterations_are_those_of_the_definition() -> None:
     assert last.inertia == pytest.approx(((BLOBS - wanted[-1][1][wanted[-1][0]]) ** 2).sum(), rel=1e-14)
     assert steps[-1].changed == 0
     assert sum(s.changed for s in steps[1:]) < len(BLOBS)  # most rows were added once
+
+
+@pytest.mark.parametrize("rows", [1, 1 << 20, 1 << 27, 1 << 36])
+@pytest.mark.parametrize(("single", "kept"), [(True, 72), (False, 96)])
+def test_whole_weights_of_many_rows(rows: int, single: bool, kept: int) -> None:
+    """Sums of so many products have room, and weights keep their digits."""
+    problem = replace(clusters(BLOBS, 9), single=single, weighted=True)
+    found = units(problem, Spans(rows, np.zeros(6), np.ones(6), 1.0, 2.0**-60, -200))
+    assert found.weights is not None
+    assert found.weights.bits * found.weights.layers >= kept
+    assert found.scale.room + found.weights.bits + (rows - 1).bit_length() <= 62
+    assert found.scale.limbs <= 8
+    assert found.weights.layers <= 8
+    even = units(problem, Spans(rows, np.zeros(6), np.ones(6), 3.0, 1.0, 0)).weights
+    assert even is not None
+    assert (even.bits, even.layers, even.whole(np.array([3.0, 1.0])).tolist()) == (2, 1, [[3, 1]])
 
 
 def test_ends() -> None:

@@ -17,7 +17,7 @@ from .problem import Shape
 
 WEIGHT_BITS = {True: 24, False: 32}  # of a layer of whole weights, at most, where the features are float32, or float64
 DIGITS = {True: 24, False: 53}  # of a feature
-MOST_LAYERS = 3
+KEPT = {True: 72, False: 96}  # bits of all layers together, at most, if there is more
 LIKELY = 2.0**-40, -93  # lightest weight beside the heaviest one, and its last bit
 LEAST_ROOM = 8  # bits that a limb is left with, whatever the number of rows
 
@@ -100,7 +100,7 @@ def _weights(problem: Clusters, spans: Spans, rows: int) -> fixed.Weights:
     most = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - rows.bit_length())
     wanted = min(int(top) - spans.finest, int(top - low) + DIGITS[problem.single])
     bits = min(most, wanted)
-    return fixed.Weights(bits - int(top), bits, min(-(-wanted // bits), MOST_LAYERS))
+    return fixed.Weights(bits - int(top), bits, -(-min(wanted, KEPT[problem.single]) // bits))
 
 
 def directions(centers: Floats) -> Floats:

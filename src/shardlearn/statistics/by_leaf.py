@@ -130,10 +130,10 @@ def _some(block: Block, where: Ints) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Of leaves that ask alike together, in their order; of each other leaf by itself."""
+    """Of leaves that ask alike together; of each other leaf by itself, in the order of the questions."""
 
     alike: tuple[kernels.PairSums, ...]
-    each: Mapping[int, Any]
+    each: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -152,28 +152,32 @@ class ByLeaf:
     def of(self, block: Block, /) -> Answers:
         alike, columns = self._alike_in(block)
         found = {leaf: self.each[leaf].of(part) for leaf, part in self._parts(block, alike)}
-        return Answers(tuple(one.of(block, *columns) for one in alike), found)
+        return Answers(
+            tuple(one.of(block, *columns) for one in alike), tuple(found[leaf] for leaf in self._rest(alike))
+        )
 
     def add(self, into: Answers, block: Block, /) -> Answers:
         alike, columns = self._alike_in(block)
-        sums = dict(into.each)
+        sums = dict(zip(self._rest(alike), into.each, strict=True))
         for leaf, part in self._parts(block, alike):
             one = self.each[leaf]
             sums[leaf] = one.add(sums[leaf], part) if is_running(one) else one.merge(sums[leaf], one.of(part))
-        return Answers(tuple(one.add(own, block, *columns) for one, own in zip(alike, into.alike, strict=True)), sums)
+        together = zip(alike, into.alike, strict=True)
+        return Answers(tuple(one.add(own, block, *columns) for one, own in together), tuple(sums.values()))
 
     def merge(self, left: Answers, right: Answers, /) -> Answers:
-        each = {leaf: self.each[leaf].merge(answer, right.each[leaf]) for leaf, answer in left.each.items()}
-        return Answers(merged(left.alike, right.alike), each)
+        each = zip(self._rest(left.alike), left.each, right.each, strict=True)
+        return Answers(merged(left.alike, right.alike), tuple(self.each[leaf].merge(a, b) for leaf, a, b in each))
 
     def bytes(self) -> int:
         return sum(one.bytes() for one in self.each.values())
 
     def told(self, answers: Answers) -> tuple[Any, ...]:
         """One for each leaf, in the order of the questions."""
-        found = dict(answers.each)
-        for one, sums in zip(self._alike, answers.alike, strict=bool(answers.alike)):
-            found |= one.told(sums)
+        found = dict(zip(self._rest(answers.alike), answers.each, strict=True))
+        if answers.alike:
+            for one, sums in zip(self._alike, answers.alike, strict=True):
+                found |= one.told(sums)
         return tuple(found[leaf] for leaf in self.each)
 
     @cached_property
@@ -187,10 +191,18 @@ class ByLeaf:
             return (), ()
         return self._alike, tuple(block.extra[f"{LEAVES}/{name}"] for name in ("node", KNOWN, BEFORE))
 
+    def _rest(self, alike: Sequence[object]) -> list[int]:
+        """The leaves that are asked one by one; where none are asked together, that is all of them."""
+        return self._alone if alike else list(self.each)
+
+    @cached_property
+    def _alone(self) -> list[int]:
+        together = {leaf for one in self._alike for leaf in one.leaves}
+        return [leaf for leaf in self.each if leaf not in together]
+
     def _parts(self, block: Block, alike: Sequence[AlikeSums]) -> Iterator[tuple[int, Block]]:
         """The rows of each leaf that is not among these."""
-        together = {leaf for one in alike for leaf in one.leaves}
-        for leaf, where in rows_of(block.extra[NODE], [leaf for leaf in self.each if leaf not in together]):
+        for leaf, where in rows_of(block.extra[NODE], self._rest(alike)):
             yield leaf, rows(block, where)
 
 
