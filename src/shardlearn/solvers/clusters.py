@@ -66,12 +66,11 @@ class Units:
 
 
 def units(problem: Clusters, spans: Spans) -> Units:
-    """For sums over all rows. Raises where the sum of their squared distances could leave the range of float64."""
+    """For sums over all rows, one at least. Raises where their squared distances could leave the range of float64."""
     rows = max(spans.rows, problem.counted)
     weights = _weights(problem, spans, rows) if problem.weighted else None
     largest = np.maximum(np.abs(spans.low), np.abs(spans.high))
-    if spans.rows:
-        _must_square(problem, spans, largest)
+    _must_square(problem, spans, largest)
     count = rows if weights is None else rows << weights.bits
     scale = fixed.scale(largest, count, itemsize=4 if problem.single else 8)
     middle = None if problem.shape.sparse else spans.low + 0.5 * (spans.high - spans.low)
@@ -94,8 +93,6 @@ def most_units(problem: Clusters) -> Units:
 
 def _weights(problem: Clusters, spans: Spans, rows: int) -> fixed.Weights:
     """As many bits as all weights have, or as many as the features have below the lightest one."""
-    if not spans.rows:
-        return fixed.Weights()
     _, (top, low) = np.frexp([spans.heaviest, spans.lightest])
     most = min(WEIGHT_BITS[problem.single], 62 - LEAST_ROOM - rows.bit_length())
     wanted = min(int(top) - spans.finest, int(top - low) + DIGITS[problem.single])

@@ -82,14 +82,14 @@ class KMeans:
             assert state.units is not None
             seeding = SEEDINGS[self.seeding].tell(problem, state.seeding, answer, state.units)
         else:
+            if not answer[0].rows:
+                raise all_zero()
             state = replace(state, units=units(problem, answer[0]))
             seeding = self._begun(problem, answer)
         return self._seeded(problem, replace(state, seeding=seeding))
 
     def _begun(self, problem: Clusters, answer: tuple[Any, ...]) -> SeedState:
         """Where the first look leads."""
-        if not answer[0].rows:
-            raise all_zero()
         if problem.start is not None:
             start = directions(problem.start) if problem.unit else problem.start
             return SeedState(start, 0, phase=SeedPhase.DONE)
