@@ -15,7 +15,7 @@ from tests.faces.stored import CASES
 
 import shardlearn
 
-FEW, MANY = 3, 32
+FEW, MANY = 2, 33
 
 
 def run(case: str, folder: object, at: int | None = None) -> subprocess.CompletedProcess[str]:
