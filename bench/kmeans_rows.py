@@ -125,4 +125,7 @@ def _held(one: Contender, field: Sequence[Contender]) -> str:
     if peer is None:
         return ""
     rate, other = (c.answers[-1]["passes"] / seconds(c) for c in (one, peer))
-    return f"{rate / other:.0%} of the rate of {'the array' if beside == ARRAY else READ}"
+    if beside == READ:
+        return f"{rate / other:.0%} of the rate of {READ}"
+    kept = median(a["later"] for a in peer.answers[1:]) / median(a["later"] for a in one.answers[1:])
+    return f"{rate / other:.0%} of the rate of the array, {kept:.0%} once rows are kept"

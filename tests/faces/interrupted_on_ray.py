@@ -1,6 +1,8 @@
 """A process of its own: fits on a private Ray cluster that are interrupted at random times, and what came of them.
 
-python -m tests.faces.interrupted_on_ray SEED     prints JSON
+python -m tests.faces.interrupted_on_ray SEED TIMES     prints JSON
+
+So many times of each signal and way to fit, and half as often while a cluster opens.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from tests.faces.stored import rows
 import shardlearn
 from shardlearn.linear_model import LogisticRegression
 
-TIMES = 4  # of each signal and each way to fit
 LATEST = 0.6  # seconds after the beginning
 
 
@@ -43,7 +44,7 @@ def stop(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(seed: int) -> None:
+def main(seed: int, times: int) -> None:
     draw, (X, z, _weight) = np.random.default_rng(seed), rows(60_000, 40)
     model = LogisticRegression(solver="gradient-descent", tol=0.0, max_iter=10**6)
     search = GridSearchCV(model, {"C": [0.1, 1.0, 10.0]}, cv=2, error_score=0.0)
@@ -57,13 +58,13 @@ def main(seed: int) -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 caught = [
                     interrupted(lambda way=way: way.fit(X, z > 0), number, draw.uniform(0, LATEST))
-                    for _ in range(TIMES)
+                    for _ in range(times)
                 ]
                 out[f"{type(way).__name__} {number.name}"] = caught
         out["equal"] = shardlearn.fingerprint(short.fit(X, z > 0)) == whole
         out["started"] = sorted(workers)
         out["same workers"] = family(os.getpid()) == workers
-    out["opening"] = [interrupted(opened, signal.SIGINT, draw.uniform(0, 8.0)) for _ in range(2)]
+    out["opening"] = [interrupted(opened, signal.SIGINT, draw.uniform(0, 8.0)) for _ in range(times // 2)]
     after = state()
     out["changed"] = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
     print(json.dumps(out))
@@ -76,4 +77,4 @@ def opened() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

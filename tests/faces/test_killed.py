@@ -15,7 +15,7 @@ from tests.faces.stored import CASES
 
 import shardlearn
 
-FEW, MANY = 2, 33
+FEW, MANY = 1, 34
 
 
 def run(case: str, folder: object, at: int | None = None) -> subprocess.CompletedProcess[str]:

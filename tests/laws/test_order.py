@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -78,12 +78,20 @@ VARIANTS = {  # workers, and what the environment forces
 FORCED = {"SHARDLEARN_SIMD", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "NPY_DISABLE_CPU_FEATURES"}
 
 
-@cache
-def fitted(variant):
-    """All fingerprints of a new process under these settings; None where this processor can't run them."""
-    workers, forced = VARIANTS[variant]
-    if forced.get("SHARDLEARN_SIMD") == "avx512" and kernels.simd() != "avx512":
-        return None
+@pytest.fixture(scope="module")
+def fitted():
+    """All fingerprints of a new process under each of the settings; None where this processor can't run them."""
+    able = {
+        variant: settings
+        for variant, settings in VARIANTS.items()
+        if settings[1].get("SHARDLEARN_SIMD") != "avx512" or kernels.simd() == "avx512"
+    }
+    with ThreadPoolExecutor(2) as pool:
+        return dict.fromkeys(VARIANTS) | dict(zip(able, pool.map(all_fitted, able.values()), strict=True))
+
+
+def all_fitted(settings):
+    workers, forced = settings
     environment = {name: value for name, value in os.environ.items() if name not in FORCED} | forced
     command = [sys.executable, "-m", "tests.laws.fit_all", str(workers)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
@@ -92,8 +100,8 @@ def fitted(variant):
 
 
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "as it is"])
-def test_every_model_in_every_process(variant):
-    plain, other = fitted("as it is"), fitted(variant)
+def test_every_model_in_every_process(fitted, variant):
+    plain, other = fitted["as it is"], fitted[variant]
     if other is None:
         pytest.skip("this processor has no AVX-512")
     assert in_force(VARIANTS[variant][1], other["settings"])

@@ -137,12 +137,12 @@ def bits(state: Any) -> bytes:
 
 
 def test_the_best_of_all_partitions() -> None:
-    X = np.random.default_rng(5).normal(size=(12, 2))
+    X = np.random.default_rng(5).normal(size=(10, 2))
 
     def inertia(label: Any) -> float:
         return float(sum(((X[label == j] - X[label == j].mean(axis=0)) ** 2).sum() for j in range(3)))
 
-    others = itertools.product(range(3), repeat=11)
+    others = itertools.product(range(3), repeat=9)
     labels = (np.array([0, *other]) for other in others)
     best = min(inertia(label) for label in labels if len(set(label.tolist())) == 3)
     for seeding in ("k-means||", "k-means++", "random"):
