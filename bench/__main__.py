@@ -1,6 +1,7 @@
 """One command, one table: `make bench`.
 
-BENCH_SCALE=0.01 tries it; BENCH_ONLY=logistic runs what has that in its name; BENCH_DASK=1 asks dask-ml too, and
+BENCH_SCALE=0.01 tries it; BENCH_ONLY=logistic runs what has that in its name
+(BENCH_TASK=predict: of k-means only what has that); BENCH_DASK=1 asks dask-ml too, and
 BENCH_SPARK=1 Spark MLlib, which needs Java 17.
 """
 

@@ -37,7 +37,7 @@ from .kmeans_field import (
 )
 from .kmeans_rows import HEAD, row
 from .peers import DASK, INTEL, SKLEARN, US
-from .settings import DATA, FOLDER, REPEATS, SCALE, THREADS, rows
+from .settings import DATA, FOLDER, REPEATS, SCALE, TASK, THREADS, rows
 
 __all__ = ["HEAD", "table"]
 GROUP = 65_536  # rows of a row group of Parquet
@@ -115,7 +115,7 @@ TABLES = [
 
 def table() -> list[tuple[str, ...]]:
     limits.peak_of_scores(THREADS)  # while no other process waits for work in a loop
-    each = [(one, task) for one in TABLES for task in WHO if task not in ONCE or one is TABLES[0]]
+    each = [(one, task) for one in TABLES for task in WHO if TASK in task and (task not in ONCE or one is TABLES[0])]
     return [line for one, task in each for line in race(one, task)]
 
 

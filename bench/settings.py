@@ -8,6 +8,7 @@ from pathlib import Path
 
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))  # share of the rows: 0.01 tries the bench itself
 ONLY = os.environ.get("BENCH_ONLY", "")  # part of a section's name
+TASK = os.environ.get("BENCH_TASK", "")  # part of the name of a task of k-means
 REPEATS = int(os.environ.get("BENCH_REPEATS", "5"))
 ASK_DASK, ASK_SPARK = bool(os.environ.get("BENCH_DASK")), bool(os.environ.get("BENCH_SPARK"))
 DATA = os.environ.get("SHARDLEARN_DATA")  # real data sets

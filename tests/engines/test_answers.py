@@ -121,7 +121,8 @@ def test_one_answer_a_worker_where_the_order_does_not_show(workers: int) -> None
     for seed in range(12):
         engine: Any = threads(workers) if workers else SerialEngine()
         most, planned = most_alive(engine, cut(seed), seed, None, Walked)
-        assert most <= planned <= 3 * max(workers, 1) + 3
+        waiting = 2 if workers > 1 else 1  # where those of rows in memory may wait for the driver
+        assert most <= planned <= waiting * (3 * max(workers, 1) + 3)
 
 
 def test_one_worker_is_counted_to_the_answer() -> None:

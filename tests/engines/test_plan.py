@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from shardlearn.core.errors import MemoryLimitError
 from shardlearn.core.grid import Grid
 from shardlearn.core.rows import ALL, Hashed, Ids, Range
 from shardlearn.core.tree import aligned
-from shardlearn.engines.plan import Demand, aligned_pieces, plan_fold, plan_runs, plan_stream, span_of
+from shardlearn.engines.plan import Demand, Here, aligned_pieces, plan_fold, plan_runs, plan_stream, span_of
 
 
 @given(
@@ -96,6 +98,19 @@ def test_large_answers_get_fewer_workers() -> None:
     assert plan_fold(demand, 15_000).workers == 1
     with pytest.raises(MemoryLimitError):
         plan_fold(demand, 8_000)
+
+
+def test_the_next_piece_is_at_hand_where_its_answer_has_room() -> None:
+    here, held = Here(), Demand(range(128), range(128), Footprint(0, 0, True), 2, 1000)
+    need = plan_fold(held, None).need
+    assert [here.fold(held, limit).ahead for limit in (None, 2 * need, 2 * need - 1)] == [2, 2, 1]
+    assert here.fold(held, 2 * need).need == 2 * need
+    assert here.fold(held, 15_000).workers == here.fold(held, 15_000).ahead == 1
+    stream = here.stream(held, None)
+    assert (stream.ahead, stream.account) == (2, plan_stream(held, None).account), "the window counts what waits"
+    assert all(piece[1] - piece[0] <= (stream.window or 0) // 4 for piece in stream.pieces)
+    alone, read = replace(held, workers=1), replace(held, foot=Footprint(100, 0, False))
+    assert [here.fold(demand, None).ahead for demand in (alone, read)] == [1, 1]
 
 
 def test_with_room_each_worker_reads_for_itself_else_they_take_turns() -> None:

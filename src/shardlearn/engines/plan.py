@@ -104,16 +104,29 @@ class Here:
     """All workers are in one process, and hand readers to one another."""
 
     def fold(self, demand: Demand, limit: int | None, /) -> Plan:
-        return plan_fold(demand, limit)
+        return _with_next(plan_fold(demand, limit), demand)
 
     def runs(self, demand: Demand, runs: Sequence[range], limit: int | None, /) -> Plan:
-        return plan_runs(demand, runs, limit)
+        return _with_next(plan_runs(demand, runs, limit), demand)
 
     def stream(self, demand: Demand, limit: int | None, /) -> Plan:
-        return plan_stream(demand, limit)
+        return _with_next(plan_stream(demand, limit), demand, waiting=1)
 
     def must_fit(self, passes: Passes, limit: int | None, /) -> None:
         must_fit(passes, limit)
+
+
+def _with_next(plan: Plan, demand: Demand, waiting: int = 2) -> Plan:
+    """A worker that is done has the next piece at hand, and does not wait until the driver has looked at its answer.
+
+    Of rows in memory only: others wait for a reader anyway. Where no window holds them back, twice as many answers
+    may then be alive: those that wait for the driver too.
+    """
+    account = replace(plan.account, answers=waiting * plan.account.answers)
+    full = account.limit is not None and account.need > account.limit
+    if full or not demand.foot.resident or plan.workers < max(demand.workers, 2):
+        return plan
+    return replace(plan, account=account, ahead=2)
 
 
 def span_of(rows: Rows, grid: Grid) -> range:

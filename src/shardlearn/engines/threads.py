@@ -17,7 +17,7 @@ from weakref import WeakSet
 from .pool import Inbox
 from .reading import Attempt, Place
 from .room import Room
-from .rounds import Done, Failed, Stimulus, Ticket
+from .rounds import Began, Done, Failed, Stimulus, Ticket
 from .work import Task, worth_another_try
 
 IDLE = 5.0  # seconds after which a thread without work ends
@@ -166,6 +166,7 @@ class ThreadPool:
                 self._idle -= 1
             job.thread = current_thread()
             self._running[job.ticket] = job
+            job.inbox.stimuli.put(Began(job.ticket))
             if job.task.lane is not None:  # in line in the order of the queue
                 self.place.reader(job.task.data, job.task.lane).enter(job.ticket)
             return job
