@@ -104,12 +104,12 @@ def two_steps(folder):
 
 @needs_strace
 def test_the_order_of_a_checkpoint_on_the_log(tmp_path):
-    """The folder is there, flushed into its parent, before its files; an old step goes after the new one is whole."""
+    """Folders, found or made, are flushed into their parents before their files; an old step goes when the new is whole."""
     code, lines, begin = traced(tmp_path / "log", two_steps(tmp_path / "c"), what="checkpoint")
     assert code == 0
     inside = [line for line in lines[begin + 2 :] if re.match(r"(mkdir|fsync|renameat|unlink|rmdir)", line)]
     names = [re.match(r"\w+", line)[0] for line in inside]
-    saved = ["mkdir", "fsync", *["fsync", "renameat", "fsync"] * 4]
+    saved = ["fsync", "mkdir", "fsync", *["fsync", "renameat", "fsync"] * 4]
     assert names == [*saved, *["unlink"] * 4, "rmdir"]
     renames = [line for line in inside if line.startswith("renameat")]
     assert ["MANIFEST.json" in line for line in renames] == [False, False, False, True]

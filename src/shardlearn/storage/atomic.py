@@ -156,14 +156,21 @@ def _manifest(kind: str, entries: list[Entry]) -> bytes:
 def _make_folder(path: Path) -> None:
     """The folder and those above it; each new one is flushed into its parent."""
     missing = [p for p in (path, *path.parents) if not p.exists()]
+    there = missing[-1].parent if missing else path
+    with contextlib.suppress(PermissionError):  # whoever made it may have been killed before its name was flushed
+        _flush(there.parent)
     for new in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(new)
-        above = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
+        _flush(new.parent)
+
+
+def _flush(folder: Path) -> None:
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(at)
+    finally:
+        os.close(at)
 
 
 @contextlib.contextmanager
