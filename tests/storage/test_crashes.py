@@ -104,7 +104,7 @@ def two_steps(folder):
 
 @needs_strace
 def test_the_order_of_a_checkpoint_on_the_log(tmp_path):
-    """Folders, found or made, are flushed into their parents before their files; an old step goes when the new is whole."""
+    """Folders, found or made, are flushed into their parents before files; an old step goes when the new is whole."""
     code, lines, begin = traced(tmp_path / "log", two_steps(tmp_path / "c"), what="checkpoint")
     assert code == 0
     inside = [line for line in lines[begin + 2 :] if re.match(r"(mkdir|fsync|renameat|unlink|rmdir)", line)]
