@@ -127,5 +127,5 @@ def _held(one: Contender, field: Sequence[Contender]) -> str:
     rate, other = (c.answers[-1]["passes"] / seconds(c) for c in (one, peer))
     if beside == READ:
         return f"{rate / other:.0%} of the rate of {READ}"
-    kept = median(a["later"] for a in peer.answers[1:]) / median(a["later"] for a in one.answers[1:])
+    kept = np.divide(*(median([answer["later"] for answer in c.answers[1:]] or [np.nan]) for c in (peer, one)))
     return f"{rate / other:.0%} of the rate of the array, {kept:.0%} once rows are kept"

@@ -55,9 +55,13 @@ def the_same_after(out: Any, killed: int) -> None:
     assert "inside `with shardlearn.checkpoint(...)` it goes on from its last round" in out["error"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("servers", "words"), [("gcs_server,raylet", f"{HEAD}|{NODE}"), ("gcs_server", HEAD), ("raylet", NODE)]
+    ("servers", "words"),
+    [
+        ("gcs_server,raylet", f"{HEAD}|{NODE}"),
+        pytest.param("gcs_server", HEAD, marks=pytest.mark.slow),
+        pytest.param("raylet", NODE, marks=pytest.mark.slow),
+    ],
 )
 def test_a_private_cluster(servers: str, words: str, short: Path) -> None:
     out = lost(short, servers)

@@ -35,6 +35,7 @@ def test_stop_means_stop(seed: int, times: int) -> None:
         search = out[f"GridSearchCV {number}"]  # between two fits it is scikit-learn that is interrupted
         assert len(search) == times
         assert set(search) <= {"Interrupted", "KeyboardInterrupt"}
+        assert "Interrupted" in search or times < 4
     assert "Interrupted" in out["GridSearchCV SIGINT"] + out["GridSearchCV SIGTERM"]
     assert out["opening"] == ["KeyboardInterrupt"] * (times // 2)
     assert out["same workers"], "nobody had to be ended"

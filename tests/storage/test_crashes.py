@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,6 +116,20 @@ def test_the_order_of_a_checkpoint_on_the_log(tmp_path):
     assert ["MANIFEST.json" in line for line in renames] == [False, False, False, True]
     assert "MANIFEST.json" in inside[len(saved)]
     assert all("step-00000000" in line for line in inside[len(saved) :])
+
+
+def test_which_folders_are_flushed(tmp_path, monkeypatch):
+    """The one above what is there, whose maker may have been killed; not above what others mounted."""
+    flushed = []
+    monkeypatch.setattr(atomic, "_flush", flushed.append)
+    monkeypatch.chdir(tmp_path)
+    atomic._make_folder(Path("a/b"))
+    assert flushed == [tmp_path.parent, tmp_path, tmp_path / "a"]
+    atomic._make_folder(tmp_path / "a" / "b")
+    assert flushed[3:] == [tmp_path / "a"]
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == tmp_path / "a" / "b")
+    atomic._make_folder(tmp_path / "a" / "b" / "c")
+    assert flushed[4:] == [tmp_path / "a" / "b"]
 
 
 @pytest.mark.slow

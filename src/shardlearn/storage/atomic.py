@@ -154,11 +154,16 @@ def _manifest(kind: str, entries: list[Entry]) -> bytes:
 
 
 def _make_folder(path: Path) -> None:
-    """The folder and those above it; each new one is flushed into its parent."""
+    """The folder and those above it; each new one is flushed into its parent.
+
+    So is the last one that is there: whoever made it may have been killed before that.
+    """
+    path = path.absolute()
     missing = [p for p in (path, *path.parents) if not p.exists()]
     there = missing[-1].parent if missing else path
-    with contextlib.suppress(PermissionError):  # whoever made it may have been killed before its name was flushed
-        _flush(there.parent)
+    if not os.path.ismount(there):  # where others mount, folders can't always be flushed
+        with contextlib.suppress(PermissionError):  # nor read
+            _flush(there.parent)
     for new in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(new)
