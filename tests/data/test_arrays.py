@@ -259,10 +259,10 @@ def test_len_names_the_way_out() -> None:
 def test_indices_in_any_order_are_sorted(dtype: Any, p: int) -> None:
     """Rows short and long, as scikit-learn's TfidfVectorizer(max_features=...) leaves them; the caller's stay."""
     draw = np.random.default_rng(p)
-    lengths = [0, 1, 2, 47, 48, 50]
+    lengths = [0, 1, 2, 15, 16, 47, 48, 50]
     indices = [draw.choice(p, n, replace=False) if p < 10**6 else draw.integers(0, p, n) for n in lengths]
     indptr = np.cumsum([0, *lengths])
-    given = sp.csr_array((np.arange(1, indptr[-1] + 1).astype(dtype), np.concatenate(indices), indptr), (6, p))
+    given = sp.csr_array((np.arange(1, indptr[-1] + 1).astype(dtype), np.concatenate(indices), indptr), (8, p))
     before = given.indices.copy()
     X = from_sparse(given, Spec()).X
     np.testing.assert_array_equal(given.indices, before)
@@ -271,6 +271,43 @@ def test_indices_in_any_order_are_sorted(dtype: Any, p: int) -> None:
     np.testing.assert_array_equal(X.indices, wanted.indices)
     np.testing.assert_array_equal(X.data, wanted.data)
     assert X.dtype == (np.float32 if dtype == np.float32 else np.float64)
+
+
+@pytest.mark.parametrize("length", [3, 20, 60])
+@pytest.mark.parametrize("p", [64, 70_000, 2**20])
+def test_what_is_stored_twice_is_summed(length: int, p: int) -> None:
+    """Rows short and long, one after another: what a row leaves behind is in no other's way."""
+    draw = np.random.default_rng(length)
+    indices = draw.integers(0, p, (5, length))
+    indices[1:3, 1] = indices[1:3, 0]
+    given = sp.csr_array((draw.random(5 * length), indices.reshape(-1), np.arange(0, 6 * length, length)), (5, p))
+    X = from_sparse(given, Spec()).X
+    wanted = given.copy()
+    wanted.sum_duplicates()
+    np.testing.assert_array_equal(X.indices, wanted.indices)
+    np.testing.assert_array_equal(X.data, wanted.data)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("wrong", [-1, 50, 10**7])
+def test_columns_outside_a_sparse_matrix_are_refused(kind: Any, ascending: bool, wrong: int) -> None:
+    """SciPy takes them; read and written they would be outside our memory."""
+    indices = np.tile(np.arange(20, dtype=kind)[:: 1 if ascending else -1], 3)
+    indices[39] = wrong
+    X = sp.csr_array((np.ones(60), indices, np.array([0, 20, 20, 40, 60], kind)), (4, 50))
+    words = rf"(?s)damaged: a column index.*row 2, counting from 0.*index {wrong:,}\n.*from 0 to 49"
+    with pytest.raises(ValueError, match=words) as caught:
+        from_sparse(X, Spec())
+    assert isinstance(caught.value, ShardlearnError)
+
+
+@pytest.mark.parametrize("wrong", [[0, 25, 20, 60], [0, 20, 40, 61], [1, 20, 40, 60]])
+def test_offsets_that_cut_no_rows_are_refused(wrong: list[int]) -> None:
+    X = sp.csr_array((np.ones(60), np.tile(np.arange(20), 3), np.array([0, 20, 40, 60])), (3, 50))
+    X.indptr[:] = wrong
+    with pytest.raises(ValueError, match="damaged: its row offsets"):
+        from_sparse(X, Spec())
 
 
 def test_rows_that_are_not_cut_are_refused() -> None:

@@ -147,6 +147,20 @@ def _from_objects(array: Array) -> Array:
         raise refusals.not_castable("X", error) from None
 
 
+def _check_places(csr: Any) -> None:
+    """SciPy's constructors look at no single index, and one that leads outside would be read and written there."""
+    starts, columns = csr.indptr, csr.shape[1]
+    stored = min(len(csr.indices), len(csr.data))
+    if starts[0] != 0 or starts[-1] > stored or not np.all(starts[1:] >= starts[:-1]):
+        raise refusals.torn_rows()
+    indices = csr.indices[: starts[-1]]
+    if len(indices) and not (indices.min() >= 0 and indices.max() < columns):
+        wrong = int(np.flatnonzero((indices < 0) | (indices >= columns))[0])
+        raise refusals.no_such_column(
+            int(np.searchsorted(starts, wrong, side="right")) - 1, int(indices[wrong]), columns
+        )
+
+
 def _canonical(csr: Any, dtype: np.dtype[Any]) -> Any:
     """Indices sorted and duplicates summed: `TfidfVectorizer(max_features=...)` leaves them as they come."""
     if csr.has_canonical_format:
@@ -178,6 +192,7 @@ def from_sparse(X: Any, spec: Spec) -> MatrixSource:
     if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
         _check_exact(csr.data)
     with np.errstate(over="ignore", invalid="ignore"):
+        _check_places(csr)
         csr = _canonical(csr, dtype)
         data = np.require(csr.data, dtype, ["C", "A"])
     if not np.all(data != 0):

@@ -87,6 +87,26 @@ def not_two_dimensional(ndim: int) -> InputError:
     return InputError(f"Expected 2D array, got {got} array instead.", code="SL2003", fix=RESHAPE)
 
 
+def torn_rows() -> InputError:
+    return InputError(
+        "The sparse matrix is damaged: its row offsets (indptr) cut no rows out of what is stored",
+        code="SL2003",
+        needed="offsets that never fall, from 0 to the number of stored values",
+        fix="X.check_format() says what SciPy finds; build the matrix again",
+    )
+
+
+def no_such_column(row: int, column: int, columns: int) -> InputError:
+    return InputError(
+        "The sparse matrix is damaged: a column index (indices) is outside the matrix",
+        code="SL2003",
+        where=f"row {row:,}{FROM_ZERO}",
+        found=f"index {column:,}",
+        needed=f"indices from 0 to {columns - 1:,}",
+        fix="give the shape that the indices need, or build the matrix again",
+    )
+
+
 def series_as_table(kind: str) -> InputError:
     return InputError(
         f"Expected a 2-dimensional container but got {kind} instead.",
