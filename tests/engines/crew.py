@@ -39,7 +39,7 @@ def ray_engine(workers: int = 2, memory: int | None = None, least: int = WORKERS
 def lent(count: int) -> Iterator[None]:
     """So many CPUs of the cluster are free in here: workers of ours have gone."""
     mine = crew()
-    with mine._changed:
+    with mine._lock:
         slots = [mine.slots.pop() for _ in range(count)]
         actors = [slot.actor for slot in slots]
         for slot in slots:

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -53,7 +55,7 @@ def main(seed: int, times: int) -> None:
     signal.signal(signal.SIGTERM, stop)
     before = state()
     with shardlearn.engine("ray", address="local", workers=2):
-        workers = family(os.getpid())
+        workers = named()
         for way in (model, search):
             for number in (signal.SIGINT, signal.SIGTERM):
                 caught = [
@@ -63,11 +65,20 @@ def main(seed: int, times: int) -> None:
                 out[f"{type(way).__name__} {number.name}"] = caught
         out["equal"] = shardlearn.fingerprint(short.fit(X, z > 0)) == whole
         out["started"] = sorted(workers)
-        out["same workers"] = family(os.getpid()) == workers
+        out["others"] = sorted(named().items() ^ workers.items())
     out["opening"] = [interrupted(opened, signal.SIGINT, draw.uniform(0, 8.0)) for _ in range(times // 2)]
     after = state()
     out["changed"] = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
     print(json.dumps(out))
+
+
+def named() -> dict[int, str]:
+    """Processes that come from this one, and what they are called."""
+    names = dict[int, str]()
+    for pid in family(os.getpid()):
+        with suppress(OSError):  # one that has just ended
+            names[pid] = Path(f"/proc/{pid}/comm").read_text().strip()
+    return names
 
 
 def opened() -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Condition, Thread
+from threading import Condition, RLock, Thread
 from time import monotonic
 from typing import Any
 
@@ -106,7 +106,11 @@ NOTHING = Mail()
 
 
 class Crew:
-    """The actors of one process. A thread of ours reads what comes back; Ray's own threads only deliver it."""
+    """The actors of one process. A thread of ours gives them work and reads what comes back; Ray's own only deliver it.
+
+    Ctrl-C, which the main thread gets, so can't come between a call and the note of it: nobody would expect the answer,
+    and an actor that has long stopped would be ended for not stopping.
+    """
 
     def __init__(self, ray: Any, threads: int = 1, patience: Patience | None = None, kind: type[Worker] = Actor):
         self.ray, self.threads, self.patience = ray, threads, patience or Patience()
@@ -115,7 +119,8 @@ class Crew:
         self.pid = os.getpid()
         self._kind = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0, concurrency_groups=GROUPS)(kind)
         self._queue: deque[Job] = deque()
-        self._changed = Condition()
+        self._lock = RLock()  # taken as it is: Ctrl-C within `Condition.__enter__` would leave it locked
+        self._changed = Condition(self._lock)
         self._mail: SimpleQueue[Mail | None] = SimpleQueue()
         self._alone = monotonic()  # since when no worker is there
         self._never: BaseException | None = None  # why the last one that was made did not come to life
@@ -127,11 +132,16 @@ class Crew:
     def ready(self, workers: int, least: int) -> None:
         """Make those of so many workers that are missing, and wait until at least some are there."""
         until = monotonic() + self.patience.start
-        with self._changed:
+        with self._lock:
             self._must_be_there()
             while len(self.slots) < workers:
-                self.slots.append(Slot(len(self.slots)))
-                self._bear(self.slots[-1])
+                slot = Slot(len(self.slots))
+                try:
+                    self.slots.append(slot)
+                    self._bear(slot)
+                except BaseException:  # Ctrl-C: what is half done is done again
+                    slot.until = 0.0
+                    raise
             while sum(slot.hello is not None for slot in self.slots[:workers]) < least:
                 self._must_be_there()
                 hopeless = isinstance(self._never, EngineError) or "creation task" in str(self._never)
@@ -141,17 +151,17 @@ class Crew:
 
     def there(self, most: int) -> list[int]:
         """Numbers of the workers that are there, of the first so many."""
-        with self._changed:
+        with self._lock:
             return [slot.number for slot in self.slots[:most] if slot.hello is not None]
 
     def start(self, job: Job) -> None:
-        with self._changed:
+        with self._lock:
             self._must_be_there()
             self._queue.append(job)
-            self._deal()
+            self._mail.put(NOTHING)
 
     def cancel(self, ticket: Ticket) -> None:
-        with self._changed:
+        with self._lock:
             self._queue = deque(job for job in self._queue if job.ticket != ticket)
             for slot in self.slots if self._gone is None else ():
                 if slot.job is not None and slot.job.ticket == ticket and slot.until is None:
@@ -160,7 +170,7 @@ class Crew:
 
     def settle(self, tickets: Sequence[Ticket], timeout: float) -> None:
         until = monotonic() + timeout
-        with self._changed:
+        with self._lock:
             while any(s.job is not None and s.job.ticket in tickets for s in self.slots) and monotonic() < until:
                 self._changed.wait(until - monotonic())
 
@@ -178,20 +188,20 @@ class Crew:
         Ray ends a program that asks something when it has left; whoever is about to gets some time to be done.
         """
         self._gone = error
-        locked = self._changed.acquire(timeout=LEAVE)
+        locked = self._lock.acquire(timeout=LEAVE)
         self._fail_all(error)
         for slot in self.slots:
             slot.job = None
         if locked:
             self._changed.notify_all()
-            self._changed.release()
+            self._lock.release()
         self.shipper.stop(error, LEAVE)
 
     def close(self) -> None:
         """End all actors."""
         if self.pid != os.getpid():
             return
-        with self._changed:
+        with self._lock:
             slots, self.slots = self.slots, []
         self._mail.put(None)
         self._reader.join(self.patience.stop)
@@ -206,7 +216,7 @@ class Crew:
 
     def share(self) -> tuple[int, str]:
         """Half of what is free where it is tightest, by worker; and where. Whoever is missing may come there."""
-        with self._changed:
+        with self._lock:
             there = [slot.hello for slot in self.slots if slot.hello is not None]
             missing = len(self.slots) - len(there)
         crowd = Counter(hello.node for hello in there)
@@ -217,7 +227,7 @@ class Crew:
 
     # -- under the lock ------------------------------------------------------------------------------------------------
     def _all(self, method: str, *arguments: Any) -> None:
-        with self._changed:
+        with self._lock:
             for slot in self.slots if self._gone is None else ():
                 if slot.hello is not None:
                     tell(getattr(slot.actor, method), *arguments)
@@ -233,8 +243,9 @@ class Crew:
 
     def _bear(self, slot: Slot) -> None:
         """Put a new actor into the slot; it says hello when it is there."""
-        slot.hello = slot.job = slot.until = None
+        slot.hello = slot.job = None
         slot.actor = actor = self._kind.remote(self.threads)
+        slot.until = None
         self._expect(slot, actor.hello.remote())
         self._expect(slot, actor.stay.options(concurrency_group="stay").remote())
 
@@ -281,7 +292,7 @@ class Crew:
             try:
                 self._open(mail)
             except Exception as error:  # or all that is under way would wait for its deadline
-                with self._changed:
+                with self._lock:
                     self._fail_all(error)
             del mail
 
@@ -292,7 +303,7 @@ class Crew:
                 said = pickle.loads(said)  # noqa: S301 - from a worker of ours
             except Exception as failed:  # told to the driver as the attempt's error, which ends the fit
                 said, error = None, failed
-        with self._changed:
+        with self._lock:
             if self._gone is not None:
                 return
             if mail.slot is not None and mail.slot.actor is mail.actor:
@@ -348,7 +359,8 @@ class Crew:
     def _look_at_clock(self, now: float) -> None:
         for slot in self.slots:
             if slot.until is not None and now >= slot.until:
-                self.ray.kill(slot.actor)
+                if slot.actor is not None:
+                    self.ray.kill(slot.actor)
                 self._lost(slot, f"{slot} did not stop, and was ended")
         if any(slot.hello for slot in self.slots):
             self._alone = now
