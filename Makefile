@@ -61,9 +61,12 @@ lint: .make/build
 	$(VENV)/bin/lint-imports
 
 COVERED := --cov --cov-report=term-missing:skip-covered --cov-fail-under=100
+# Folders whose tests start clusters and processes of their own, or measure them: one test after another.
+ALONE := $(addprefix tests/,cli engines faces faults project simulation)
 
 test: lint
-	$(PY) -m pytest -m "not slow" $(COVERED)
+	$(PY) -m pytest -m "not slow" -n 2 $(addprefix --ignore=,$(ALONE)) --cov --cov-report=
+	$(PY) -m pytest -m "not slow" $(ALONE) --cov-append $(COVERED)
 
 test-all: .make/demo lint
 	SCIPY_ARRAY_API=1 $(PY) -m pytest --no-skips $(COVERED)

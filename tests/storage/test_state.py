@@ -211,7 +211,18 @@ def test_a_new_process_reads_it(tmp_path):
         type("Text", (str,), {})("x"),
         np.array([{"a": 1}], object),
     ],
-    ids=repr,
+    ids=[
+        "stranger",
+        "object",
+        "set",
+        "bytes",
+        "function",
+        "objects",
+        "fields",
+        "class",
+        "kind of text",
+        "array of dicts",
+    ],
 )
 def test_other_values_are_refused(value):
     with pytest.raises(StorageError, match="saved"):
