@@ -1,6 +1,7 @@
 """Work that strikes the worker that does it, once, at a chosen phase: it dies (SIGKILL), or waits for a word.
 
-Who it was is left behind in a file, the mark.
+Who it was is left behind in a file, the mark. What strikes is in this module, as workers import it then: one that takes
+seconds to import would be time that the round counts.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ def wait(mark: str, phase: str) -> None:
     until = monotonic() + WAITS
     while not os.path.exists(mark + ".go") and monotonic() < until:
         sleep(0.01)
+
+
+def stand(mark: str, phase: str) -> None:
+    """Once: stop, until somebody sends SIGCONT."""
+    if marked(mark, phase):
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def go(mark: str) -> None:

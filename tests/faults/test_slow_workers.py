@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engines.crew import pid, ray_engine
-from tests.faults.doom import Blow, DoomedPool, marked, who
+from tests.faults.doom import Blow, DoomedPool, stand, who
 from tests.faults.kills import on
 
 import shardlearn
@@ -48,12 +48,6 @@ def timed(rows: tuple[Any, Any]) -> tuple[Any, float]:
     began = monotonic()
     model = LogisticRegression(solver="gradient-descent", tol=1e-5, max_iter=1_000).fit(*rows)
     return model, monotonic() - began
-
-
-def stand(mark: str, phase: str) -> None:
-    """Once: stop, until somebody says go on."""
-    if marked(mark, phase):
-        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def state(process: int) -> str:
