@@ -240,6 +240,20 @@ def test_what_a_large_pass_took_goes_back_to_the_system(limit: int | None) -> No
     trim()
 
 
+def test_ctrl_c_while_caches_give_way_leaves_nothing_reserved() -> None:
+    """Or the fits that come after it would have less memory, or none."""
+
+    def struck(nbytes: int) -> None:
+        raise KeyboardInterrupt
+
+    room = Room(1_000, evict=struck)
+    assert room.keep(900)
+    with pytest.raises(KeyboardInterrupt), room.reserve(lambda free: Needs(500)):
+        raise AssertionError("it was not to begin")
+    assert room.reserved == 0
+    assert room.free == 1_000
+
+
 @pytest.mark.parametrize("engine", [SerialEngine(), threads(1, None)], ids=["serial", "threads"])
 def test_closed_data_leave_nothing_with_the_allocator(engine: SerialEngine | PoolEngine) -> None:
     told: list[str] = []

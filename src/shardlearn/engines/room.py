@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Condition
+from threading import Condition, RLock
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from shardlearn.core.errors import EngineError, MemoryLimitError
 
@@ -32,12 +32,20 @@ class Room:
 
     limit: int | None = None
     patience: float = 600.0  # seconds that a pass waits for others to end
-    reserved: int = 0
     kept: int = 0
     evict: Callable[[int], None] = field(default=lambda _: None)  # asks caches to give back so many bytes
     trim: Callable[[], None] = trim  # gives what is free back to the system
     _large: bool = False
-    _changed: Condition = field(default_factory=Condition)
+    _held: dict[object, int] = field(default_factory=dict)  # what each pass has reserved
+    _lock: Any = field(default_factory=RLock)  # not by `Condition.__enter__`, which Ctrl-C may leave locked
+    _changed: Condition = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._changed = Condition(self._lock)
+
+    @property
+    def reserved(self) -> int:
+        return sum(list(self._held.values()))
 
     @property
     def free(self) -> int | None:
@@ -55,21 +63,21 @@ class Room:
 
         `make(free)` gives a plan that needs at most `free` bytes, or raises MemoryLimitError.
         """
-        plan = self._taken(make)
+        mine = object()
         try:
-            yield plan
-        finally:
-            with self._changed:
-                self.reserved = max(self.reserved - plan.need, 0)  # a forked child starts at 0
+            yield self._taken(make, mine)
+        finally:  # also where Ctrl-C came before there was anything to yield
+            with self._lock:
+                need = self._held.pop(mine, 0)  # none in a forked child
                 self._changed.notify_all()
-            if plan.need >= LARGE:
+            if need >= LARGE:
                 self._large = True
-                if self.limit is not None and self.reserved + self.kept + TIMES * plan.need > self.limit:
+                if self.limit is not None and self.reserved + self.kept + TIMES * need > self.limit:
                     self.settle()
 
     def keep(self, nbytes: int) -> bool:
         """Whether a cache may hold so many bytes more; they count from now on."""
-        with self._changed:
+        with self._lock:
             if self.limit is not None and self.reserved + self.kept + nbytes > self.limit:
                 return False
             self.kept += nbytes
@@ -77,7 +85,7 @@ class Room:
 
     def give_back(self, nbytes: int) -> None:
         """A cache holds so many bytes less."""
-        with self._changed:
+        with self._lock:
             self.kept -= nbytes
             self._changed.notify_all()
 
@@ -89,19 +97,20 @@ class Room:
 
     def reset(self) -> None:
         """Nothing is held: the passes and caches were another process's."""
-        self.reserved = self.kept = 0
-        self._changed = Condition()
+        self.kept, self._held = 0, {}
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
 
-    def _taken(self, make: Callable[[int | None], N]) -> N:
+    def _taken(self, make: Callable[[int | None], N], mine: object) -> N:
         until = monotonic() + self.patience
-        with self._changed:
+        with self._lock:
             plan = self._planned(make)
             while plan is None:
                 if monotonic() >= until:
                     raise self._nothing_given_back()
                 self._changed.wait(min(until - monotonic(), 1.0))
                 plan = self._planned(make)
-            self.reserved += plan.need
+            self._held[mine] = plan.need
             over = 0 if self.limit is None else self.reserved + self.kept - self.limit
         if over > 0:
             self.evict(over)
