@@ -291,12 +291,14 @@ def test_what_is_stored_twice_is_summed(length: int, p: int) -> None:
 @pytest.mark.parametrize("kind", [np.int32, np.int64])
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("wrong", [-1, 50, 10**7])
-def test_columns_outside_a_sparse_matrix_are_refused(kind: Any, ascending: bool, wrong: int) -> None:
+@pytest.mark.parametrize("line", ["row", "column"])
+def test_indices_outside_a_sparse_matrix_are_refused(kind: Any, ascending: bool, wrong: int, line: str) -> None:
     """SciPy takes them; read and written they would be outside our memory."""
     indices = np.tile(np.arange(20, dtype=kind)[:: 1 if ascending else -1], 3)
     indices[39] = wrong
-    X = sp.csr_array((np.ones(60), indices, np.array([0, 20, 20, 40, 60], kind)), (4, 50))
-    words = rf"(?s)damaged: a column index.*row 2, counting from 0.*index {wrong:,}\n.*from 0 to 49"
+    stored = np.ones(60), indices, np.array([0, 20, 20, 40, 60], kind)
+    X = sp.csr_array(stored, (4, 50)) if line == "row" else sp.csc_array(stored, (50, 4))
+    words = rf"(?s)damaged: an index.*{line} 2, counting from 0.*index {wrong:,}\n.*from 0 to 49"
     with pytest.raises(ValueError, match=words) as caught:
         from_sparse(X, Spec())
     assert isinstance(caught.value, ShardlearnError)
@@ -306,7 +308,7 @@ def test_columns_outside_a_sparse_matrix_are_refused(kind: Any, ascending: bool,
 def test_offsets_that_cut_no_rows_are_refused(wrong: list[int]) -> None:
     X = sp.csr_array((np.ones(60), np.tile(np.arange(20), 3), np.array([0, 20, 40, 60])), (3, 50))
     X.indptr[:] = wrong
-    with pytest.raises(ValueError, match="damaged: its row offsets"):
+    with pytest.raises(ValueError, match="damaged: its offsets"):
         from_sparse(X, Spec())
 
 

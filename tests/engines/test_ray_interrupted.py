@@ -54,3 +54,19 @@ def test_a_worker_that_was_half_made_is_made_again(struck: list[int]) -> None:
         engine = ray_engine(WORKERS)  # waits for all of them
         answer = engine.fold({"train": engine.open(blocks)}, Query(FloatSum()), emit=ignore)
         assert equal(answer, reference(blocks, Query(FloatSum())))
+
+
+def test_a_crew_that_has_no_actor_yet_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt reaches the caller, not what Ray says of an actor that is none."""
+    mine = Crew(crew().ray)
+
+    def struck(slot: Slot) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mine, "_bear", struck)
+        patched.setattr(mine, "_look_at_clock", lambda now: None)
+        with pytest.raises(KeyboardInterrupt):
+            mine.ready(1, 1)
+        mine.close()
+    assert mine.slots == []

@@ -147,18 +147,19 @@ def _from_objects(array: Array) -> Array:
         raise refusals.not_castable("X", error) from None
 
 
-def _check_places(csr: Any) -> None:
-    """SciPy's constructors look at no single index, and one that leads outside would be read and written there."""
-    starts, columns = csr.indptr, csr.shape[1]
-    stored = min(len(csr.indices), len(csr.data))
-    if starts[0] != 0 or starts[-1] > stored or not np.all(starts[1:] >= starts[:-1]):
-        raise refusals.torn_rows()
-    indices = csr.indices[: starts[-1]]
-    if len(indices) and not (indices.min() >= 0 and indices.max() < columns):
-        wrong = int(np.flatnonzero((indices < 0) | (indices >= columns))[0])
-        raise refusals.no_such_column(
-            int(np.searchsorted(starts, wrong, side="right")) - 1, int(indices[wrong]), columns
-        )
+def _check_places(X: Any) -> None:
+    """SciPy looks at no single index of CSR and CSC, and one that leads outside would be read and written there."""
+    if X.format not in ("csr", "csc"):
+        return
+    starts, (lines, across) = X.indptr, X.shape if X.format == "csr" else X.shape[::-1]
+    stored = min(len(X.indices), len(X.data))
+    if len(starts) != lines + 1 or starts[0] != 0 or starts[-1] > stored or not np.all(starts[1:] >= starts[:-1]):
+        raise refusals.torn_sparse()
+    indices = X.indices[: starts[-1]]
+    if len(indices) and not (indices.min() >= 0 and indices.max() < across):
+        wrong = int(np.flatnonzero((indices < 0) | (indices >= across))[0])
+        line = int(np.searchsorted(starts, wrong, side="right")) - 1
+        raise refusals.outside_sparse("row" if X.format == "csr" else "column", line, int(indices[wrong]), across)
 
 
 def _canonical(csr: Any, dtype: np.dtype[Any]) -> Any:
@@ -188,11 +189,11 @@ def from_sparse(X: Any, spec: Spec) -> MatrixSource:
     if X.shape[1] > np.iinfo(np.int32).max:
         raise InputError("Found array with too many features: at most 2**31 - 1", code="SL2003")
     dtype = np.dtype(spec.dtype or ("float32" if X.dtype in (np.float32, np.float16) else "float64"))
+    _check_places(X)
     csr = X.tocsr()
     if X.dtype.kind in "iu" and X.dtype.itemsize == 8:
         _check_exact(csr.data)
     with np.errstate(over="ignore", invalid="ignore"):
-        _check_places(csr)
         csr = _canonical(csr, dtype)
         data = np.require(csr.data, dtype, ["C", "A"])
     if not np.all(data != 0):

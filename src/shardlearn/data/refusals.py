@@ -87,22 +87,22 @@ def not_two_dimensional(ndim: int) -> InputError:
     return InputError(f"Expected 2D array, got {got} array instead.", code="SL2003", fix=RESHAPE)
 
 
-def torn_rows() -> InputError:
+def torn_sparse() -> InputError:
     return InputError(
-        "The sparse matrix is damaged: its row offsets (indptr) cut no rows out of what is stored",
+        "The sparse matrix is damaged: its offsets (indptr) don't cut what is stored",
         code="SL2003",
-        needed="offsets that never fall, from 0 to the number of stored values",
+        needed="offsets that never fall, from 0 to the number of stored values, one more than rows (CSC: columns)",
         fix="X.check_format() says what SciPy finds; build the matrix again",
     )
 
 
-def no_such_column(row: int, column: int, columns: int) -> InputError:
+def outside_sparse(line: str, number: int, index: int, size: int) -> InputError:
     return InputError(
-        "The sparse matrix is damaged: a column index (indices) is outside the matrix",
+        "The sparse matrix is damaged: an index (indices) is outside the matrix",
         code="SL2003",
-        where=f"row {row:,}{FROM_ZERO}",
-        found=f"index {column:,}",
-        needed=f"indices from 0 to {columns - 1:,}",
+        where=f"{line} {number:,}{FROM_ZERO}",
+        found=f"index {index:,}",
+        needed=f"indices from 0 to {size - 1:,}",
         fix="give the shape that the indices need, or build the matrix again",
     )
 

@@ -206,7 +206,8 @@ class Crew:
         self._mail.put(None)
         self._reader.join(self.patience.stop)
         for slot in slots if self._gone is None else ():
-            self.ray.kill(slot.actor)
+            if slot.actor is not None:  # Ctrl-C came before there was one
+                self.ray.kill(slot.actor)
 
     def cpus(self) -> tuple[float, float]:
         """The cluster's: free, and all."""
